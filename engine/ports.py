@@ -1,0 +1,190 @@
+"""The few Protocols the engine needs from outside: clock, line, live model, extractor.
+
+Implemented in transport/ (and by plain objects in tests); handed in by main.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from engine.turns import Turn
+
+
+class Clock(Protocol):
+    """Time, injected everywhere."""
+
+    def now(self) -> datetime:
+        """The current instant, aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait `seconds` of this clock."""
+
+
+# --- The phone line -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """What the caller's side sent: PCM16 LE mono at 16 kHz, any length."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """A key the caller pressed."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The caller's side is gone. `reason` is short and free of personal data ("hangup", "bridge error: …")."""
+
+    reason: str
+
+
+LineEvent = Audio | Dtmf | HungUp
+
+
+class Line(Protocol):
+    """The caller's side of one call."""
+
+    def events(self) -> AsyncIterator[LineEvent]:
+        """What comes from the caller, ending with exactly one HungUp."""
+
+    def play(self, turn: int, pcm: bytes) -> None:
+        """Queue audio of assistant turn number `turn`: PCM16 LE mono at 24 kHz, any length. Never blocks."""
+
+    def end_turn(self, turn: int) -> None:
+        """No more audio will come for this turn."""
+
+    def flush(self) -> None:
+        """Barge-in: drop what is queued and stop what is playing at the bridge."""
+
+    def played_ms(self, turn: int) -> float:
+        """How many milliseconds of this turn's audio the caller has been played so far."""
+
+    async def drained(self, turn: int) -> bool:
+        """Wait until the ended turn was played whole (True) or was flushed (False)."""
+
+    async def hang_up(self) -> None:
+        """End the call from our side."""
+
+
+# --- The live model -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAudio:
+    """Speech of the model: PCM16 LE mono at 24 kHz."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWords:
+    """A piece of the caller's transcript. `finished` is the model's own word that the utterance ended, when it says so."""
+
+    text: str
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantWords:
+    """A piece of the assistant's transcript."""
+
+    text: str
+
+
+class Signal(StrEnum):
+    """Bare signals of the live model."""
+
+    INTERRUPTED = "interrupted"
+    GENERATION_COMPLETE = "generation_complete"
+    TURN_COMPLETE = "turn_complete"
+
+
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """The model will close the connection in `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGone:
+    """The model's connection ended. `reason` is short; `code` the WebSocket close code."""
+
+    code: int
+    reason: str
+
+
+ModelEvent = ModelAudio | CallerWords | AssistantWords | Signal | GoAway | ModelGone
+
+
+class LiveSession(Protocol):
+    """One open conversation with the live model."""
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """PCM16 LE mono at 16 kHz, any length."""
+
+    async def send_notice(self, text: str) -> None:
+        """Tell the model something it shall act on now, in its own voice."""
+
+    def events(self) -> AsyncIterator[ModelEvent]:
+        """What the model says, ending with exactly one ModelGone."""
+
+
+class LiveModel(Protocol):
+    """Opens conversations; one shared client behind it."""
+
+    def open(self, prompt: str) -> AbstractAsyncContextManager[LiveSession]:
+        """A session with `prompt` as its system instruction. Raises LiveModelError if it cannot be opened."""
+
+
+class LiveModelError(Exception):
+    """The live model cannot be reached or refused the session."""
+
+
+# --- The extractor --------------------------------------------------------------------------------------------
+
+
+class MentionKind(StrEnum):
+    """Which detail a mention is about."""
+
+    DATE = "date"
+    TIME = "time"
+    PHONE = "phone"
+    EMAIL = "email"
+    NAME = "name"
+    DURATION = "duration"
+    NOTES = "notes"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A detail in the speaker's own words: the `verbatim` words must stand in turn number `turn`."""
+
+    kind: MentionKind
+    turn: int
+    verbatim: str
+
+
+class Extractor(Protocol):
+    """Finds mentions in turns. It never decides and never computes values."""
+
+    async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+        """Mentions in `turns`. Raises ExtractorError when it cannot tell."""
+
+
+class ExtractorError(Exception):
+    """The extractor did not answer in time, or not in its form."""

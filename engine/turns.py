@@ -1,0 +1,84 @@
+"""Turns of a call: who said what, when it was spoken, and how much of it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Speaker(StrEnum):
+    """Who speaks in a turn."""
+
+    CALLER = "caller"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The first `chars` characters of an assistant turn had been played at `at` (aware UTC)."""
+
+    at: datetime
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One uninterrupted stretch of speech.
+
+    `number` counts the turns of the call in the order they became known, from 1, and never changes.
+    `began_at` and `ended_at` are aware UTC instants of the *speech* (not of its transcript); None means the
+    words could not be placed in time. `heard` is the part of an assistant turn that was really played
+    before the caller cut it off, always a prefix of `text`; None means all of it was played. `played` holds marks of the
+    playout, ascending; without marks the whole heard part counts as played at `ended_at`.
+    """
+
+    number: int
+    speaker: Speaker
+    text: str
+    began_at: datetime | None
+    ended_at: datetime | None
+    heard: str | None = None
+    played: tuple[Played, ...] = ()
+
+    @property
+    def heard_text(self) -> str:
+        """What the other side can have heard."""
+        return self.text if self.heard is None else self.heard
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the caller cut this assistant turn off before its end."""
+        return self.heard is not None and len(self.heard.strip()) < len(self.text.strip())
+
+    def played_at(self, chars: int) -> datetime | None:
+        """The instant by which the first `chars` characters had been played; None if they never were."""
+        if chars > len(self.heard_text):
+            return None
+        for mark in self.played:
+            if mark.chars >= chars:
+                return mark.at
+        return self.ended_at
+
+
+@dataclass(slots=True)
+class Transcript:
+    """All turns of a call so far, in the order they were spoken."""
+
+    turns: list[Turn] = field(default_factory=list)
+
+    def add(self, turn: Turn) -> None:
+        """Insert `turn` where it was spoken; one that cannot be placed goes last. Same number: replaced."""
+        self.turns = [known for known in self.turns if known.number != turn.number]
+        at = len(self.turns)
+        if turn.began_at is not None:
+            while at and (prior := self.turns[at - 1].began_at) is not None and prior > turn.began_at:
+                at -= 1
+        self.turns.insert(at, turn)
+
+    def __iter__(self) -> Iterator[Turn]:
+        return iter(self.turns)
+
+    def __len__(self) -> int:
+        return len(self.turns)

@@ -1,0 +1,1 @@
+"""Words to values and acts: pure functions, one file a subject."""

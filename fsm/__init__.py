@@ -1,0 +1,1 @@
+"""The booking machine, its guards, and the listener that records transitions."""

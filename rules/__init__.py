@@ -1,0 +1,1 @@
+"""Declarative rules: what analysts edit, and what compiles it."""

@@ -1,0 +1,66 @@
+"""What the store answers: typed results, never a bare exception for what can happen in business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why the store did not do what was asked."""
+
+    SLOT_TAKEN = "SLOT_TAKEN"
+    HOLD_EXPIRED = "HOLD_EXPIRED"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_YOURS = "NOT_YOURS"
+    PAST = "PAST"
+    OUTSIDE_HOURS = "OUTSIDE_HOURS"
+
+
+class BookingKind(StrEnum):
+    """A confirmed booking of a registered client, or of a lead."""
+
+    CONSULTATION = "consultation"
+    APPOINTMENT = "appointment"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A pending booking. Instants are aware UTC; `moving` is the id of the booking this hold would move."""
+
+    token: str
+    consultant_id: int
+    conversation: str
+    start: datetime
+    minutes: int
+    expires_at: datetime
+    client_id: int | None = None
+    moving: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking of either kind. `start` is aware UTC, `phone` E.164."""
+
+    kind: BookingKind
+    id: str
+    consultant_id: int
+    start: datetime
+    minutes: int
+    in_force: bool
+    client_id: int | None = None
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    notes: str | None = None
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Who books without being a registered client: `phone` E.164, `email` normalised."""
+
+    phone: str
+    email: str
+    name: str | None = None

@@ -1,0 +1,1 @@
+"""Resampling and playout of the call audio."""

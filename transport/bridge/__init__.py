@@ -1,0 +1,1 @@
+"""One file a bridge dialect, over one set of call events."""

@@ -1,0 +1,1 @@
+"""The Gemini Live session and the small extraction model."""
