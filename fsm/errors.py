@@ -7,5 +7,9 @@ class FsmError(Exception):
     """Base of every error of this package."""
 
 
-class UnknownStageError(FsmError):
-    """Raised when a stored stage or task is none that the machine knows."""
+class BadStateError(FsmError):
+    """Raised when a stored stage or task is none the machine knows, or the two do not go together."""
+
+
+class UnknownEventError(FsmError):
+    """Raised when something is fired that is no event of the machine."""
