@@ -1,0 +1,221 @@
+"""One open database a process: work runs as whole transactions on its few worker threads.
+
+SQLite has one thread, which makes every transaction take its turn; Postgres has a few, and the consultant's row lock orders them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import peewee as pw
+from playhouse import db_url, migrations
+
+from storage.errors import Overtaken, StorageError, StoreUnavailable
+from storage.models import TABLES, proxy
+from storage.settings import StorageSettings
+
+__all__ = ["Database", "Overtaken", "StoreUnavailable", "current"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_RETRIED_STATES = frozenset({"40P01", "40001", "55P03"})  # deadlock, serialization failure, lock timeout
+_RETRIED_WORDS = ("locked", "busy")
+_FIRST_PAUSE_SECONDS = 0.02
+
+_open: Database | None = None
+
+
+def current() -> Database:
+    """The open database of this process. Raises StorageError when none is open."""
+    if _open is None:
+        raise StorageError("no database is open in this process: call Database(url).open() first")
+    return _open
+
+
+class Database:
+    """The store's connection to SQLite or Postgres. Open at most one a process; reopen as often as needed."""
+
+    def __init__(self, settings: StorageSettings | str) -> None:
+        """`settings`, or just an address: "sqlite:///file", "sqlite:///:memory:", "postgresql://…"."""
+        self.settings = StorageSettings(url=settings) if isinstance(settings, str) else settings
+        self._peewee: Any = None
+        self._workers: ThreadPoolExecutor | None = None
+        self._threads = 1 if self.on_sqlite else self.settings.postgres_threads
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether this is a SQLite database."""
+        return self.settings.url.startswith("sqlite:")
+
+    def open(self) -> Database:
+        """Connect; returns itself. Raises StorageError if another is open, StoreUnavailable if it cannot connect."""
+        global _open
+        if _open is not None:
+            raise StorageError("a database is already open in this process: close it first")
+        self._peewee = self._connector()
+        self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="storage")
+        proxy.initialize(self._peewee)
+        _open = self
+        try:
+            self._on_worker(self._connect)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Finish what runs, close every connection and end the threads. Closing twice is fine."""
+        global _open
+        workers, self._workers = self._workers, None
+        if workers is None:
+            return
+        together = threading.Barrier(self._threads)
+
+        def close_own() -> None:
+            together.wait(timeout=60)
+            if not self._peewee.is_closed():
+                self._peewee.close()
+
+        for closing in [workers.submit(close_own) for _ in range(self._threads)]:
+            closing.result()
+        workers.shutdown()
+        proxy.initialize(None)
+        _open = None
+
+    def __enter__(self) -> Database:
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def migrate(self) -> list[str]:
+        """Bring an empty or older database to the current schema; returns the names of the migrations applied."""
+        return self._on_worker(lambda: list(migrations.run(self._peewee, str(_MIGRATIONS))))
+
+    def migration_status(self) -> list[tuple[str, bool]]:
+        """Every migration's name and whether it has been applied, in order."""
+
+        def status() -> list[tuple[str, bool]]:
+            rows = migrations.Runner(self._peewee, str(_MIGRATIONS)).status()
+            return [(row.name, row.applied is not None) for row in rows]
+
+        return self._on_worker(status)
+
+    def create_tables(self) -> None:
+        """Create the current schema directly, without migrations (for throw-away databases)."""
+        self._on_worker(lambda: self._peewee.create_tables(TABLES))
+
+    async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
+        """Run `work()` as one transaction on a worker thread and return its result.
+
+        `work` may be run again after a deadlock or a lock timeout, so it must start from what it reads. `still_valid` is
+        asked on that thread last before COMMIT. Once begun, `work` runs to its end even if the awaiting task is cancelled.
+        Raises Overtaken when `still_valid` says no, StoreUnavailable when the database does not answer, and whatever
+        `work` raises; each of them after a rollback.
+        """
+        return await asyncio.wrap_future(self._pool().submit(self._transact, work, still_valid))
+
+    def run_blocking(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
+        """As `run`, for code without an event loop."""
+        return self._on_worker(lambda: self._transact(work, still_valid))
+
+    # --- On the worker thread ---------------------------------------------------------------------------------
+
+    def _transact(self, work: Callable[[], T], still_valid: Callable[[], bool] | None) -> T:
+        attempt = 0
+        while True:
+            try:
+                return self._attempt(work, still_valid)
+            except (pw.OperationalError, pw.InterfaceError) as error:
+                again = self._is_retried(error) or self._drop_dead_connection()
+                if not again or attempt >= self.settings.retries:
+                    raise StoreUnavailable(f"the database did not do its work: {_first_line(error)}") from error
+                attempt += 1
+                _log.warning("transaction tried again (%d): %s", attempt, _first_line(error))
+                time.sleep(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)
+
+    def _attempt(self, work: Callable[[], T], still_valid: Callable[[], bool] | None) -> T:
+        self._connect()
+        committing = False
+        try:
+            with self._peewee.transaction():
+                result = work()
+                if still_valid is not None and not still_valid():
+                    raise Overtaken("something newer made this work invalid; it was rolled back")
+                committing = True
+        except (pw.OperationalError, pw.InterfaceError) as error:
+            if committing and not self._is_retried(error):
+                self._drop_dead_connection()
+                raise StoreUnavailable("the database died during COMMIT: read again whether it was done") from error
+            raise
+        return result
+
+    def _connect(self) -> None:
+        if not self._peewee.is_closed():
+            return
+        try:
+            self._peewee.connect()
+        except (pw.OperationalError, pw.InterfaceError) as error:
+            if self._is_retried(error):
+                raise
+            raise StoreUnavailable(f"cannot open the database: {_first_line(error)}") from error
+
+    def _is_retried(self, error: Exception) -> bool:
+        if self.on_sqlite:
+            return any(word in str(error).lower() for word in _RETRIED_WORDS)
+        return _sql_state(error) in _RETRIED_STATES
+
+    def _drop_dead_connection(self) -> bool:
+        """Forget this thread's connection if the server has closed it; the next try opens a new one."""
+        if self.on_sqlite or self._peewee.is_closed() or not self._peewee.connection().closed:
+            return False
+        self._peewee.close()
+        return True
+
+    # --- Wiring -----------------------------------------------------------------------------------------------
+
+    def _connector(self) -> Any:
+        if not self.on_sqlite:
+            limits = f"-c timezone=UTC -c lock_timeout={self.settings.lock_timeout_ms}"
+            limits += f" -c statement_timeout={self.settings.statement_timeout_ms}"
+            parameters = db_url.parse(self.settings.url, unquote_password=True, unquote_user=True)
+            return pw.PostgresqlDatabase(**{"options": limits, **parameters})
+        file = self.settings.url.removeprefix("sqlite:///")
+        if file != ":memory:":
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+        return pw.SqliteDatabase(
+            file,
+            lock_type="IMMEDIATE",
+            timeout=self.settings.lock_timeout_ms / 1000,
+            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1},
+        )
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._workers is None:
+            raise StoreUnavailable("the database is not open: call open() first")
+        return self._workers
+
+    def _on_worker(self, work: Callable[[], T]) -> T:
+        return self._pool().submit(work).result()
+
+
+def _sql_state(error: Exception) -> str | None:
+    for source in (error.__cause__, error.__context__, getattr(error, "orig", None)):
+        state = getattr(source, "pgcode", None)
+        if state is not None:
+            return str(state)
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

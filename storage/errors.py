@@ -1,0 +1,19 @@
+"""What goes wrong in the store that is no business answer (those are `storage.results.Refusal`)."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The store was used in a way it does not allow, or could not do its work."""
+
+
+class StoreUnavailable(StorageError):
+    """Raised when the database cannot be reached, stays locked, or died with the outcome of a commit unknown."""
+
+
+class Overtaken(StorageError):
+    """Raised when `still_valid` said no just before COMMIT: everything was rolled back."""
+
+
+class InvalidEntry(StorageError):
+    """Raised when a journal entry has an unknown, missing or malformed field, or would store personal data."""

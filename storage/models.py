@@ -1,0 +1,370 @@
+"""The tables, alike on SQLite and Postgres; instants are integers (epoch UTC) in the database and aware datetimes here.
+
+All models share one `proxy`, so there is one open database a process (see `storage.database`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import peewee as pw
+
+from storage.results import BookingKind
+
+proxy = pw.DatabaseProxy()
+
+if TYPE_CHECKING:
+    _WholeNumber = pw.BigIntegerField[Any]
+else:
+    _WholeNumber = pw.BigIntegerField
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_seconds(instant: datetime) -> int:
+    """Whole seconds since 1970 UTC; fractions are cut off. Raises ValueError for a naive datetime."""
+    if instant.tzinfo is None:
+        raise ValueError(f"the store takes aware datetimes only, not {instant!r}: add its zone")
+    return (instant - _EPOCH) // timedelta(seconds=1)
+
+
+class InstantField(_WholeNumber):
+    """An aware UTC datetime kept as whole epoch seconds."""
+
+    def db_value(self, value: Any) -> Any:
+        return epoch_seconds(value) if isinstance(value, datetime) else value
+
+    def python_value(self, value: Any) -> Any:
+        return None if value is None else _EPOCH + timedelta(seconds=value)
+
+
+class MillisField(_WholeNumber):
+    """An aware UTC datetime kept as whole epoch milliseconds."""
+
+    def db_value(self, value: Any) -> Any:
+        return (value - _EPOCH) // timedelta(milliseconds=1) if isinstance(value, datetime) else value
+
+    def python_value(self, value: Any) -> Any:
+        return None if value is None else _EPOCH + timedelta(milliseconds=value)
+
+
+class HoldStatus:
+    """What became of a pending booking."""
+
+    AWAITING = "awaiting_confirm"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class BookingStatus:
+    """Whether a booking is in force."""
+
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class Table(pw.Model):
+    """A table of the store."""
+
+    class Meta:
+        database = proxy
+        legacy_table_names = False
+
+
+# --- People and agendas -----------------------------------------------------------------------------------------
+
+
+class Consultant(Table):
+    """Whose time is booked. Its row is the lock that orders everything done to its agenda."""
+
+    name = pw.TextField()
+    zone = pw.TextField(default="Europe/Rome")
+    country = pw.TextField(default="IT")
+    region = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "consultants"
+
+
+class Client(Table):
+    """A registered client; `phone` is E.164."""
+
+    name = pw.TextField()
+    phone = pw.TextField(unique=True)
+    email = pw.TextField(null=True)
+    consultant = pw.ForeignKeyField(Consultant, backref="clients", on_delete="RESTRICT")
+
+    class Meta:
+        table_name = "clients"
+
+
+class AvailabilitySettings(Table):
+    """How a consultant may be booked; `weekly_hours` is {"lun": [["09:00", "13:00"], …], …} in local time."""
+
+    consultant = pw.ForeignKeyField(Consultant, primary_key=True, on_delete="CASCADE")
+    default_minutes = pw.IntegerField(default=60)
+    allowed_minutes = pw.JSONField()
+    grid_minutes = pw.IntegerField(default=30)
+    buffer_before_minutes = pw.IntegerField(default=0)
+    buffer_after_minutes = pw.IntegerField(default=0)
+    lead_minutes = pw.IntegerField(default=0)
+    horizon_days = pw.IntegerField(default=60)
+    weekly_hours = pw.JSONField()
+    published_starts_only = pw.BooleanField(default=False)
+
+    class Meta:
+        table_name = "consultant_availability_settings"
+
+
+class AvailabilityException(Table):
+    """A closed or an open interval, or (kind `start`) one exact start the consultant publishes."""
+
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="CASCADE")
+    kind = pw.TextField()
+    start_at = InstantField()
+    end_at = InstantField(null=True)
+    note = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "availability_exceptions"
+        indexes = ((("consultant", "start_at"), False),)
+        constraints = (
+            pw.Check("(kind IN ('closed', 'open') AND end_at > start_at) OR (kind = 'start' AND end_at IS NULL)"),
+        )
+
+
+# --- Calls ------------------------------------------------------------------------------------------------------
+
+
+class ScheduledCall(Table):
+    """An outbound call to be placed: whom, when, and why."""
+
+    id = pw.TextField(primary_key=True)
+    consultant = pw.ForeignKeyField(Consultant, on_delete="RESTRICT")
+    target_number = pw.TextField()
+    client = pw.ForeignKeyField(Client, null=True, on_delete="SET NULL")
+    due_at = InstantField()
+    purpose = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "scheduled_calls"
+
+
+class VoiceCall(Table):
+    """One phone call. `state` is the accumulator after the last analysis; `details` the domain's `metadata`."""
+
+    id = pw.TextField(primary_key=True)
+    bridge_call_id = pw.TextField(index=True)
+    consultant = pw.ForeignKeyField(Consultant, on_delete="RESTRICT")
+    direction = pw.TextField()
+    caller_number = pw.TextField(null=True)
+    dialled_number = pw.TextField(null=True)
+    client = pw.ForeignKeyField(Client, null=True, on_delete="SET NULL")
+    scheduled_call = pw.ForeignKeyField(ScheduledCall, null=True, on_delete="SET NULL")
+    started_at = InstantField(index=True)
+    ended_at = InstantField(null=True)
+    end_reason = pw.TextField(null=True)
+    interrupted = pw.BooleanField(default=False)
+    stage = pw.TextField()
+    task = pw.TextField(null=True)
+    last_analysis = pw.IntegerField(default=0)
+    last_turn = pw.IntegerField(default=0)
+    state = pw.JSONField(null=True)
+    details = pw.JSONField(column_name="metadata")
+
+    class Meta:
+        table_name = "voice_calls"
+
+
+class CallTurn(Table):
+    """What was said. `played` is [[epoch milliseconds, characters], …]."""
+
+    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
+    number = pw.IntegerField()
+    speaker = pw.TextField()
+    text = pw.TextField()
+    heard = pw.TextField(null=True)
+    began_at = MillisField(null=True)
+    ended_at = MillisField(null=True)
+    played = pw.JSONField()
+
+    class Meta:
+        table_name = "call_turns"
+        primary_key = pw.CompositeKey("call", "number")
+
+
+class CallAnalysis(Table):
+    """One analysis: the facts it found and the availability it saw, also when nothing came of it."""
+
+    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
+    number = pw.IntegerField()
+    recorded_at = MillisField()
+    last_turn = pw.IntegerField()
+    facts = pw.JSONField()
+    availability = pw.JSONField(null=True)
+
+    class Meta:
+        table_name = "call_analyses"
+        primary_key = pw.CompositeKey("call", "number")
+
+
+class Transition(Table):
+    """One entry of the journal; `body` is the canonical JSON that `hash` covers."""
+
+    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="RESTRICT")
+    sequence = pw.IntegerField()
+    body = pw.TextField()
+    previous_hash = pw.TextField()
+    hash = pw.TextField()
+
+    class Meta:
+        table_name = "transitions"
+        primary_key = pw.CompositeKey("call", "sequence")
+
+
+# --- Bookings ---------------------------------------------------------------------------------------------------
+
+
+class PendingBooking(Table):
+    """A hold. Unique a conversation and a start while `awaiting_confirm`; no clock in any constraint."""
+
+    token = pw.TextField(primary_key=True)
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
+    conversation = pw.TextField()
+    client = pw.ForeignKeyField(Client, null=True, on_delete="RESTRICT")
+    start_at = InstantField()
+    minutes = pw.IntegerField()
+    status = pw.TextField(default=HoldStatus.AWAITING)
+    created_at = InstantField()
+    expires_at = InstantField()
+    confirmed_at = InstantField(null=True)
+    booking_kind = pw.TextField(null=True)
+    booking_id = pw.TextField(null=True)
+    moving_kind = pw.TextField(null=True)
+    moving_id = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "pending_bookings"
+        constraints = (
+            pw.Check("status IN ('awaiting_confirm', 'confirmed', 'expired', 'cancelled')"),
+            pw.Check("(status = 'confirmed') = (booking_id IS NOT NULL)"),
+            pw.Check("(booking_id IS NULL) = (booking_kind IS NULL)"),
+            pw.Check("minutes > 0"),
+        )
+
+
+class Consultation(Table):
+    """A booking of a registered client."""
+
+    id = pw.TextField(primary_key=True)
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
+    client = pw.ForeignKeyField(Client, on_delete="RESTRICT")
+    start_at = InstantField()
+    minutes = pw.IntegerField()
+    status = pw.TextField(default=BookingStatus.CONFIRMED)
+    source = pw.TextField()
+    voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
+    notes = pw.TextField(null=True)
+    created_at = InstantField()
+    cancelled_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "consultations"
+        constraints = (pw.Check("status IN ('confirmed', 'cancelled')"), pw.Check("minutes > 0"))
+
+
+class AppointmentBooking(Table):
+    """A booking of a lead; `source` is the channel it came by."""
+
+    id = pw.TextField(primary_key=True)
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
+    name = pw.TextField(null=True)
+    phone = pw.TextField(index=True)
+    email = pw.TextField()
+    start_at = InstantField()
+    minutes = pw.IntegerField()
+    status = pw.TextField(default=BookingStatus.CONFIRMED)
+    source = pw.TextField()
+    voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
+    notes = pw.TextField(null=True)
+    created_at = InstantField()
+    cancelled_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "appointment_bookings"
+        constraints = (
+            pw.Check("status IN ('confirmed', 'cancelled')"),
+            pw.Check("minutes > 0"),
+            pw.Check("source IN ('whatsapp', 'public_link', 'instagram', 'public_page', 'voice_call')"),
+        )
+
+
+class SlotLock(Table):
+    """The wall: one row a consultant and 15-minute cell, owned by exactly one hold or booking."""
+
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
+    cell = pw.IntegerField()
+    hold = pw.ForeignKeyField(PendingBooking, null=True, on_delete="RESTRICT")
+    consultation = pw.ForeignKeyField(Consultation, null=True, on_delete="RESTRICT")
+    appointment = pw.ForeignKeyField(AppointmentBooking, null=True, on_delete="RESTRICT")
+
+    class Meta:
+        table_name = "slot_locks"
+        primary_key = pw.CompositeKey("consultant", "cell")
+        constraints = (
+            pw.Check(
+                "(CASE WHEN hold_id IS NULL THEN 0 ELSE 1 END)"
+                " + (CASE WHEN consultation_id IS NULL THEN 0 ELSE 1 END)"
+                " + (CASE WHEN appointment_id IS NULL THEN 0 ELSE 1 END) = 1"
+            ),
+        )
+
+
+# Unique only among what is in force: a cancelled slot can be booked again.
+PendingBooking.add_index(
+    PendingBooking.consultant,
+    PendingBooking.start_at,
+    unique=True,
+    name="one_hold_a_start",
+    where=pw.SQL("status = 'awaiting_confirm'"),
+)
+PendingBooking.add_index(
+    PendingBooking.conversation,
+    unique=True,
+    name="one_hold_a_conversation",
+    where=pw.SQL("status = 'awaiting_confirm'"),
+)
+for _model, _name in ((Consultation, "consultation"), (AppointmentBooking, "appointment")):
+    _model.add_index(
+        _model.consultant,
+        _model.start_at,
+        unique=True,
+        name=f"one_{_name}_a_start",
+        where=pw.SQL("status = 'confirmed'"),
+    )
+    _model.add_index(
+        _model.voice_call, unique=True, name=f"one_{_name}_a_call", where=pw.SQL("status = 'confirmed'")
+    )
+
+BOOKING_TABLES: dict[BookingKind, type[Consultation] | type[AppointmentBooking]] = {
+    BookingKind.CONSULTATION: Consultation,
+    BookingKind.APPOINTMENT: AppointmentBooking,
+}
+
+TABLES: tuple[type[Table], ...] = (
+    Consultant,
+    Client,
+    AvailabilitySettings,
+    AvailabilityException,
+    ScheduledCall,
+    VoiceCall,
+    CallTurn,
+    CallAnalysis,
+    Transition,
+    PendingBooking,
+    Consultation,
+    AppointmentBooking,
+    SlotLock,
+)
