@@ -1,0 +1,224 @@
+"""Digits as Italians dictate them: figures, number words, doubles and triples, in runs with their place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from engine.understanding.folding import fold
+from engine.understanding.mentions import Words
+
+UNITS = ("zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove")
+TEENS = (
+    "dieci",
+    "undici",
+    "dodici",
+    "tredici",
+    "quattordici",
+    "quindici",
+    "sedici",
+    "diciassette",
+    "diciotto",
+    "diciannove",
+)
+TENS = ("venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta")
+MULTIPLES = {"doppio": 2, "doppia": 2, "triplo": 3, "tripla": 3}
+TIMES = {"due": 2, "tre": 3, "quattro": 4, "cinque": 5}  # before "volte"
+JOINERS = frozenset({"e", "poi", "ehm", "eh", "ah", "mh", "uhm", "allora", "ancora"})
+
+CLOCK_LEADS = frozenset({"alle", "ore", "dalle", "ora", "verso"})
+DAY_LEADS = frozenset(
+    {"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica", "giorno", "giorni"}
+)
+MONTHS = frozenset(
+    {
+        "gennaio",
+        "febbraio",
+        "marzo",
+        "aprile",
+        "maggio",
+        "giugno",
+        "luglio",
+        "agosto",
+        "settembre",
+        "ottobre",
+        "novembre",
+        "dicembre",
+    }
+)
+UNITS_AFTER = MONTHS | {"euro", "minuti", "minuto", "anni", "giorni", "ore", "settimane", "mesi", "persone"}
+
+_TOKEN = re.compile(r"[0-9]+|\+|[^\W\d_]+(?:['’`][^\W\d_]+)*")
+_GAP = re.compile(r"[\s\-–—.,/()…]*")
+# What is written like a time, a date or a price is not dictated digits.
+_NOT_DIGITS = re.compile(
+    r"(?<![\d.\-/])(?:[01]?\d|2[0-4]):[0-5]\d(?!\d)"
+    r"|(?<![\d.\-/])(?:0?[1-9]|[12]\d|3[01])([./\-])(?:0?[1-9]|1[0-2])(?:\1(?:\d{4}|\d{2}))(?![\d.\-/]*\d)"
+    r"|(?<![\d.\-/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])(?![\d/]*\d)"
+    r"|(?<![0-9.,])[0-9][0-9.,]*\s?[€%]|[€$]\s?[0-9][0-9.,]*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DigitRun(Words):
+    """Digits dictated in one breath; `digits` may start with "+"."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str  # folded
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    digits: str
+    start: int
+    end: int
+    after: int  # index of the token after it
+    joined: str = ""  # the word that joins it to the piece before
+
+
+def find_digit_runs(text: str) -> tuple[DigitRun, ...]:
+    """Every run of dictated digits that is no clock time, date or price.
+
+    A single digit counts only when nothing else was said ("Sette.").
+    """
+    tokens = _tokens(text)
+    runs = digit_runs(text)
+    if len(runs) == 1 and len(runs[0].digits) == 1:
+        said = [t for t in tokens if t.text not in JOINERS]
+        return runs if len(said) == 1 else ()
+    return tuple(run for run in runs if len(run.digits) > 1)
+
+
+def digit_runs(text: str) -> tuple[DigitRun, ...]:
+    """Runs of any length, cleaned of hours, days and years that merely stand beside them."""
+    tokens = _tokens(text)
+    masked = frozenset(at for match in _NOT_DIGITS.finditer(text) for at in range(*match.span()))
+    runs: list[DigitRun] = []
+    at = 0
+    while at < len(tokens):
+        piece = _piece(text, tokens, at, masked, opening=True)
+        if piece is None:
+            at += 1
+            continue
+        pieces = [piece]
+        while (following := _next_piece(text, tokens, pieces[-1], masked)) is not None:
+            pieces.append(following)
+        first, at = at, pieces[-1].after
+        pieces = _without_neighbours(tokens, first, pieces)
+        if pieces:
+            start, end = pieces[0].start, pieces[-1].end
+            runs.append(DigitRun(text[start:end], start, end, "".join(p.digits for p in pieces)))
+    return tuple(runs)
+
+
+@cache
+def number_words() -> dict[str, str]:
+    """Folded Italian number words, 0 to 9999 written as one word, to their figures."""
+    below: dict[int, tuple[str, ...]] = {n: (w,) for n, w in enumerate(UNITS + TEENS)}
+    for tens, word in enumerate(TENS, start=2):
+        for unit in range(10):
+            below[tens * 10 + unit] = _joined((word,), UNITS[unit : unit + 1]) if unit else (word,)
+    for hundreds in range(1, 10):
+        stem = ("cento",) if hundreds == 1 else (UNITS[hundreds] + "cento",)
+        for rest in range(100):
+            below[hundreds * 100 + rest] = _joined(stem, below[rest]) if rest else stem
+    words = {word: str(n) for n, spellings in below.items() for word in spellings}
+    for thousands in range(1, 10):
+        stem_word = "mille" if thousands == 1 else UNITS[thousands] + "mila"
+        for rest in range(1000):
+            for ending in below[rest] if rest else ("",):
+                words[stem_word + ending] = str(thousands * 1000 + rest)
+    return words
+
+
+def _joined(stems: tuple[str, ...], endings: tuple[str, ...]) -> tuple[str, ...]:
+    """ "venti" + "uno" as it is written, with and without the vowel that falls."""
+    whole = [stem + ending for stem in stems for ending in endings]
+    elided = [stem[:-1] + ending for stem in stems for ending in endings if ending[0] in "aeiou"]
+    return tuple(elided + whole)
+
+
+def _tokens(text: str) -> list[_Token]:
+    folded = fold(text)
+    return [_Token(folded[m.start() : m.end()].replace("'", ""), *m.span()) for m in _TOKEN.finditer(text)]
+
+
+def _piece(
+    text: str, tokens: list[_Token], at: int, masked: frozenset[int], *, opening: bool = False
+) -> _Piece | None:
+    """The digits that the token at `at` begins, if it begins any."""
+    if at >= len(tokens):
+        return None
+    token = tokens[at]
+    if opening and token.text in {"+", "piu"}:
+        number = _piece(text, tokens, at + 1, masked)
+        if number is None or not _adjacent(text, token, tokens[at + 1]):
+            return None
+        return _Piece("+" + number.digits, token.start, number.end, number.after)
+    if token.text.isascii() and token.text.isdigit():
+        if token.start in masked:
+            return None
+        return _Piece(token.text, token.start, token.end, at + 1)
+    repeat, skip = MULTIPLES.get(token.text, 0), 1
+    if token.text in TIMES and at + 1 < len(tokens) and tokens[at + 1].text == "volte":
+        repeat, skip = TIMES[token.text], 2
+    if repeat and at + skip < len(tokens):
+        figure = _figure(tokens[at + skip])
+        if figure is not None and len(figure) == 1:
+            return _Piece(figure * repeat, token.start, tokens[at + skip].end, at + skip + 1)
+    digits = number_words().get(token.text)
+    if digits is None:
+        return None
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    if len(digits) == 3 and digits.endswith("00") and following is not None:
+        rest = number_words().get(following.text)
+        if rest is not None and len(rest) == 2 and _adjacent(text, token, following):
+            return _Piece(digits[0] + rest, token.start, following.end, at + 2)
+    return _Piece(digits, token.start, token.end, at + 1)
+
+
+def _figure(token: _Token) -> str | None:
+    return token.text if token.text.isascii() and token.text.isdigit() else number_words().get(token.text)
+
+
+def _next_piece(text: str, tokens: list[_Token], last: _Piece, masked: frozenset[int]) -> _Piece | None:
+    """The piece that continues a run, past separators and at most two joining words."""
+    at, end, joined = last.after, last.end, ""
+    for _ in range(3):
+        if at >= len(tokens) or not _GAP.fullmatch(text, end, tokens[at].start):
+            return None
+        if tokens[at].text not in JOINERS:
+            break
+        joined, end, at = tokens[at].text, tokens[at].end, at + 1
+    piece = _piece(text, tokens, at, masked)
+    return piece and _Piece(piece.digits, piece.start, piece.end, piece.after, joined)
+
+
+def _without_neighbours(tokens: list[_Token], first: int, pieces: list[_Piece]) -> list[_Piece]:
+    """Drop the hour of "alle 15, 333 …", the day of "mercoledì 11, 333 …", the year after a month, and a last
+    figure that belongs to the word after it ("333 …, 11 febbraio")."""
+    before = tokens[first - 1].text if first else ""
+    after_at = pieces[-1].after
+    after = tokens[after_at].text if after_at < len(tokens) else ""
+    if before in CLOCK_LEADS and len(pieces[0].digits) <= 2:
+        pieces = pieces[1:]
+        if pieces and pieces[0].joined == "e" and len(pieces[0].digits) == 2:
+            pieces = pieces[1:]
+        if sum(len(p.digits) for p in pieces) <= 2:
+            pieces = []
+    elif (before in DAY_LEADS and len(pieces[0].digits) <= 2) or (
+        before in MONTHS and len(pieces[0].digits) == 4
+    ):
+        pieces = pieces[1:]
+    return pieces[:-1] if after in UNITS_AFTER else pieces
+
+
+def _adjacent(text: str, left: _Token, right: _Token) -> bool:
+    return not text[left.end : right.start].strip()
