@@ -15,7 +15,7 @@ class Token(NamedTuple):
     """One word: `text` folded, `start` and `end` in the original text; `cut` if punctuation stands before it.
 
     A run of digits keeps the signs inside it and is one token: "15:30", "15.30", "15,30", "3/4",
-    "11/02/2026", "2026-02-11", "10-12". Letters and digits never share a token ("h15" is "h", "15"), an elision
+    "11/02/2026", "2026-02-11", "10-12". Letters and digits share no token ("h15" is "h", "15"), an elision
     ends its token ("dell'11" is "dell", "11"; "all'una" is "all", "una"), "°" stands alone, apostrophes go.
     """
 
@@ -26,7 +26,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> tuple[Token, ...]:
-    """The words of `text` in order, lower case and without accents ("mercoledì", "mercoledi'": "mercoledi")."""
+    """The words of `text` in order, lower case and without accents ("mercoledì" is "mercoledi")."""
     found = []
     last = 0
     for match in _WORD.finditer(text):

@@ -1,0 +1,1 @@
+"""Italian words, in tables apart from the algorithms that use them."""
