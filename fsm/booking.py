@@ -78,10 +78,11 @@ class BookingMachine(StateMachine):
         super().__init__(model, state_field="stage", listeners=[journal] if journal else [])
 
     def fire(self, event: Event | str, evidence: Evidence, *, rule: str, why: str) -> Transition | Refused:
-        """Move, if every guard of `event` accepts `evidence`; else stay, and say which refused. Both are recorded.
+        """Move, if every guard of `event` accepts `evidence`; else stay, and say which refused.
 
-        `rule` and `why` are those of the decision that proposed the event. Raises UnknownEventError for what is
-        no event, BadStateError for a model that has become impossible, and whatever the journal's sink raises.
+        Both are recorded, with `rule` and `why` of the decision that proposed the event. Raises
+        UnknownEventError for what is no event, BadStateError for a model that has become impossible, and
+        whatever the sink of the journal raises.
         """
         try:
             event = Event(event)
@@ -170,7 +171,7 @@ def diagram() -> str:
 
 
 def _check(model: BookingModel) -> None:
-    """Raise BadStateError unless stage and task are known and go together: without a task nothing has begun."""
+    """Raise BadStateError unless stage and task are known and agree: no task as long as nothing has begun."""
     try:
         model.stage, model.task = Stage(model.stage), Task(model.task)
     except ValueError as error:

@@ -1,0 +1,110 @@
+"""Asks durable_rules which rule matches. No other file imports it, since only used in this way is it right.
+
+One engine host for each set of rules, without its timer threads; one session; one event for each decision,
+carrying every fact and a nonce; a last rule that always matches; and a check that exactly one rule answered.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from durable import engine
+
+from rules.compiler import MAX_RULES, Rule
+from rules.conditions import engine_form
+from rules.errors import DecisionError
+from rules.facts import EVENTS, check_facts
+
+_RULESET = "decisions"
+_NONCE = "nonce"
+_NOTHING = "_nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rules propose. Without a matching rule, `rule` and `event` are None and `notices` is empty."""
+
+    rule: str | None
+    event: str | None
+    notices: tuple[str, ...]
+    why: str
+
+
+_NO_DECISION = Decision(None, None, (), "")
+
+
+class Decider:
+    """Decides by one set of rules. Safe to use from several threads; one decision at a time."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """`rules` in the order in which they are tried. Raises DecisionError for more than can be used."""
+        if len(rules) > MAX_RULES:
+            raise DecisionError(f"{len(rules)} rules: no more than {MAX_RULES} can be used")
+        self._decisions = {rule.id: Decision(rule.id, rule.event, rule.notices, rule.why) for rule in rules}
+        self._lock = threading.Lock()
+        self._nonces = itertools.count()
+        self._answers: list[tuple[str, object]] = []
+        self._host = _Host()
+        definition: dict[str, Any] = {
+            rule.id: self._definition(rule.id, rank, _condition(rule))
+            for rank, rule in enumerate(rules, start=1)
+        }
+        definition[_NOTHING] = self._definition(_NOTHING, len(rules) + 1, None)
+        self._host.set_rulesets({_RULESET: definition})
+
+    def decide(self, facts: Mapping[str, object], fired: Collection[str]) -> Decision:
+        """The decision of the first rule that matches `facts` and whose event is not yet among `fired`.
+
+        facts: those of the table in rules/facts.py; what is left out has its default.
+        fired: events proposed so far in this analysis, whether the machine moved or refused.
+
+        Raises FactError for facts that cannot be, DecisionError when the engine is out of step.
+        """
+        if unknown := set(fired) - set(EVENTS):
+            raise DecisionError(f"no such event: {', '.join(sorted(unknown))}")
+        event: dict[str, object] = dict(check_facts(facts))
+        event.update({_fired(name): name in fired for name in EVENTS})
+        with self._lock:
+            nonce = f"n{next(self._nonces)}"
+            self._answers.clear()
+            state = self._host.post(_RULESET, {**event, "sid": "0", _NONCE: nonce})
+            answers = list(self._answers)
+        if len(answers) != 1 or answers[0][1] != nonce or not state or "exception" in state:
+            raise DecisionError(f"the rule engine is out of step: {answers!r} came for {nonce!r}")
+        return self._decisions.get(answers[0][0], _NO_DECISION)
+
+    def _definition(self, rule_id: str, rank: int, condition: dict[str, Any] | None) -> dict[str, Any]:
+        known: dict[str, Any] = {"$ex": {_NONCE: 1}}
+        # The engine changes what it is given, hence the copy.
+        match = known if condition is None else {"$and": [known, copy.deepcopy(condition)]}
+        return {"pri": rank, "all": [{"m": match}], "run": self._action(rule_id)}
+
+    def _action(self, rule_id: str) -> Callable[[Any], None]:
+        def answer(context: Any) -> None:
+            # Must neither raise nor touch the engine's state.
+            self._answers.append((rule_id, getattr(context.m, _NONCE)))
+
+        return answer
+
+
+def _fired(event: str) -> str:
+    """The name under which the engine is told that `event` has been proposed in this analysis."""
+    return f"fired_{event}"
+
+
+def _condition(rule: Rule) -> dict[str, Any]:
+    """What must hold for `rule`: its own condition, and that its event has not yet been proposed."""
+    condition = engine_form(rule.when)
+    return condition if rule.event is None else {"$and": [condition, {_fired(rule.event): False}]}
+
+
+class _Host(engine.Host):  # type: ignore[misc]
+    """A host without timer threads: they race with posts and crash the process."""
+
+    def _run(self) -> None:
+        return

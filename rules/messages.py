@@ -1,0 +1,116 @@
+"""Notices to the live model: which there are, what each may mention, and their texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+
+from rules.errors import MessageError, nearest
+from rules.source import Source
+
+#: The notices that the engine knows how to fill: id -> placeholders, all of which the text must contain.
+#: A file may add notices of its own, without placeholders.
+NOTICES: Mapping[str, tuple[str, ...]] = {
+    "prenotazione_riuscita": ("giorno_ora",),
+    "spostamento_riuscito": ("giorno_ora",),
+    "disdetta_riuscita": ("giorno_ora",),
+    "slot_occupato": ("giorno_ora", "alternative"),
+    "fuori_orario": ("alternative",),
+    "passato": (),
+    "richiamata": (),
+    "discordanza": ("giorno_ora",),
+    "nessuna_prenotazione": (),
+    "riepiloga": ("verbo", "giorno_ora"),
+    "giorno_discorde": (),
+    "data_passata": (),
+    "data_ambigua": ("candidati",),
+    "data_impossibile": (),
+    "ora_ambigua": (),
+    "telefono_incompleto": (),
+    "telefono_discorde": (),
+    "email_dubbia": ("suggerimento",),
+    "email_discorde": (),
+    "non_sentito": (),
+    "quale_appuntamento": (),
+    "nessun_appuntamento_trovato": (),
+    "persona": (),
+}
+
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The texts of all notices. `marker` is the first line of each: none is taken for the caller's words."""
+
+    marker: str
+    texts: Mapping[str, str]
+
+    def __contains__(self, notice: str) -> bool:
+        return notice in self.texts
+
+    def placeholders(self, notice: str) -> tuple[str, ...]:
+        """What must be given to `render` for this notice. Raises MessageError if there is no such notice."""
+        if notice not in self.texts:
+            raise MessageError(f"there is no notice {notice!r}{nearest(notice, self.texts)}")
+        return NOTICES.get(notice, ())
+
+    def render(self, notice: str, **values: str) -> str:
+        """The notice as it is sent to the live model, its placeholders filled.
+
+        Raises MessageError when there is no such notice, a value is missing or empty, or one is too many.
+        """
+        wanted = self.placeholders(notice)
+        if missing := [name for name in wanted if not values.get(name)]:
+            raise MessageError(f"notice {notice!r} needs a value for {', '.join(missing)}")
+        if unknown := sorted(set(values) - set(wanted)):
+            raise MessageError(f"notice {notice!r} has no placeholder {', '.join(unknown)}")
+        return f"{self.marker}\n{self.texts[notice].format_map(values)}"
+
+
+def read_messages(source: Source) -> Messages:
+    """The messages in `source`; mistakes are noted in it."""
+    data, whole = source.data, source.block()
+    source.unknown_keys(data, ("marker", "notices"), None, whole)
+    marker = data.get("marker")
+    if not isinstance(marker, str) or not marker.strip() or "\n" in marker:
+        source.report(whole.line_of("marker"), None, "marker", "it must be one line of text")
+    notices = data.get("notices")
+    if not isinstance(notices, dict):
+        source.report(whole.line_of("notices"), None, "notices", "the table of notices is missing")
+        notices = {}
+    else:
+        for notice in NOTICES:
+            if notice not in notices:
+                source.report(whole.line_of("notices"), None, notice, "this notice has no text")
+    for notice, text in notices.items():
+        for problem in _problems_of(notice, text):
+            source.report(whole.line_of(notice), "notices", notice, problem)
+    return Messages(str(marker), {notice: str(text).strip() for notice, text in notices.items()})
+
+
+def _problems_of(notice: str, text: object) -> list[str]:
+    if not _ID.fullmatch(notice):
+        return ["an id is made of small letters, digits and _"]
+    if not isinstance(text, str) or not text.strip():
+        return ["it must be a text"]
+    try:
+        fields = list(Formatter().parse(text))
+    except ValueError as error:
+        return [f"a brace does not fit ({error}); to write one, double it"]
+    used = [name for _, name, _, _ in fields if name is not None]
+    wanted = NOTICES.get(notice, ())
+    problems = [f"the placeholder {{{name}}} is missing" for name in wanted if name not in used]
+    for _, name, form, conversion in fields:
+        if name is None:
+            continue
+        if name not in wanted:
+            hint = nearest(name, wanted) or (
+                f"; known are {', '.join(wanted)}" if wanted else "; it has none"
+            )
+            problems.append(f"unknown placeholder {{{name}}}{hint}")
+        elif form or conversion:
+            problems.append(f"the placeholder {{{name}}} must stand alone between its braces")
+    return problems
