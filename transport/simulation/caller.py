@@ -1,0 +1,324 @@
+"""A simulated caller behind a simulated bridge: mod_audio_fork's side of the wire, with sound for a voice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import aiohttp
+
+from engine.ports import Clock
+from transport.simulation.modem import END_OF_UTTERANCE, Demodulator, modulate
+from transport.simulation.persona import Conversation, Persona, Reply
+
+SUBPROTOCOL = "audio.jambonz.org"
+
+_FRAME_S = 0.02
+_DOWNLINK_RATE = 24000
+_FRAME_DOWN = int(_DOWNLINK_RATE * _FRAME_S) * 2
+_PREBUFFER = _DOWNLINK_RATE * 160 // 1000 * 2  # bytes the module keeps before it begins to play
+_AUDIBLE = 300  # of 32768
+_CLOSE_TIMEOUT_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """One call as its bridge describes it: who calls whom. Numbers are E.164; empty: withheld."""
+
+    call_id: str
+    caller: str
+    callee: str
+    direction: Literal["inbound", "outbound"] = "inbound"
+    scheduled_call: str = ""
+
+    def metadata(self, rate: int) -> str:
+        """The first text frame, as jambonz sends it."""
+        extra = {"scheduledCallId": self.scheduled_call} if self.scheduled_call else {}
+        return json.dumps(
+            {
+                "sampleRate": rate,
+                "mixType": "mono",
+                "callSid": f"sid-{self.call_id}",
+                "callId": self.call_id,
+                "direction": self.direction,
+                "from": self.caller,
+                "to": self.callee,
+                "customerData": extra,
+            }
+        )
+
+
+@dataclass(slots=True)
+class Said:
+    """One stretch of speech as the caller knows it. `at` is when its first word was heard or said."""
+
+    speaker: Literal["caller", "assistant"]
+    text: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """What a simulated call came to.
+
+    `ended_by` is "caller", "server" or "timeout"; empty while it runs. `problems` are breaches of the wire
+    format.
+    """
+
+    call_id: str
+    said: list[Said] = field(default_factory=list)
+    ended_by: str = ""
+    close_code: int | None = None
+    kills: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def words(self, speaker: Literal["caller", "assistant"]) -> str:
+        """All that `speaker` said, one line a stretch."""
+        return "\n".join(said.text for said in self.said if said.speaker == speaker)
+
+
+class Playout:
+    """The bridge module's own play buffer: L16 at 24 kHz in, 20 ms frames out.
+
+    Like the real one it waits until 160 ms are there before it begins, and again after it ran dry: a shorter
+    rest stays stuck.
+    """
+
+    def __init__(self) -> None:
+        self._sound = bytearray()
+        self._taken = 0  # bytes played since the beginning
+        self._marks: deque[tuple[int, str]] = deque()
+        self._playing = False
+
+    def put(self, pcm: bytes) -> None:
+        """Queue audio."""
+        self._sound += pcm
+
+    def mark(self, name: str) -> None:
+        """Remember `name` at the end of what is queued."""
+        self._marks.append((self._taken + len(self._sound), name))
+
+    def clear_marks(self) -> list[str]:
+        """Forget all marks; their names."""
+        names = [name for _, name in self._marks]
+        self._marks.clear()
+        return names
+
+    def kill(self) -> list[str]:
+        """Drop what is not yet played; the names of the marks that went with it."""
+        self._taken += len(self._sound)
+        self._sound.clear()
+        self._playing = False
+        return self.clear_marks()
+
+    def take(self) -> tuple[bytes, list[str]]:
+        """The next 20 ms (silence when there is nothing to play) and the marks passed with it."""
+        if not self._playing and len(self._sound) < _PREBUFFER:
+            return bytes(_FRAME_DOWN), []
+        frame = bytes(self._sound[:_FRAME_DOWN])
+        del self._sound[:_FRAME_DOWN]
+        self._taken += len(frame)
+        self._playing = bool(self._sound)
+        passed = []
+        while self._marks and self._marks[0][0] <= self._taken:
+            passed.append(self._marks.popleft()[1])
+        return frame.ljust(_FRAME_DOWN, b"\0"), passed
+
+
+class SimulatedCaller:
+    """One call of one persona. `run` plays it; `record` can be watched meanwhile.
+
+    `url` is the bridge path of the server (ws://…/bridge/fork), `rate` the uplink's 8000 or 16000 Hz,
+    `reply_pause_ms` how long the assistant must be silent before the caller answers, `patience_s` how long
+    nobody speaks before the caller asks "Pronto?" (twice, then once more and hangs up). Times are of `clock`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        dialled: Dialled,
+        persona: Persona,
+        clock: Clock,
+        *,
+        rate: int = 16000,
+        reply_pause_ms: int = 500,
+        patience_s: float = 9.0,
+        timeout_s: float = 75.0,
+    ) -> None:
+        self._url = url
+        self._dialled = dialled
+        self._conversation = Conversation(persona)
+        self._clock = clock
+        self._rate = rate
+        self._reply_pause_s = reply_pause_ms / 1000
+        self._patience_s = patience_s
+        self._timeout_s = timeout_s
+        self._playout = Playout()
+        self._ear = Demodulator(_DOWNLINK_RATE)
+        self._mouth: deque[bytes] = deque()  # frames still to be spoken
+        self._hang_up_after = False
+        self._deaf = False  # to the rest of an utterance that was talked over
+        self._hearing: list[str] = []  # words of the assistant's running turn
+        self._heard_as = Said("assistant", "", clock.now())
+        self._turn_began = 0.0
+        self._utterance_over = False
+        self._last_sound = 0.0
+        self._quiet_since = 0.0
+        self._calls_for_attention = 0
+        self.record = CallRecord(dialled.call_id)
+
+    async def run(self, session: aiohttp.ClientSession) -> CallRecord:
+        """Play the call to its end. Raises aiohttp.ClientError when the server does not take it."""
+        async with session.ws_connect(
+            self._url,
+            protocols=(SUBPROTOCOL,),
+            max_msg_size=0,
+            compress=0,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+        ) as ws:
+            await ws.send_str(self._dialled.metadata(self._rate))
+            listening = asyncio.create_task(self._listen(ws))
+            try:
+                await self._speak(ws)
+            finally:
+                with suppress(ConnectionError, aiohttp.ClientError):
+                    await ws.close()
+                listening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await listening
+            self.record.close_code = ws.close_code
+        return self.record
+
+    # --- what the bridge does --------------------------------------------------------------------
+
+    async def _listen(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                self._take_audio(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                await self._take_command(ws, message.data)
+        self._end("server")
+
+    def _take_audio(self, pcm: bytes) -> None:
+        if len(pcm) % 2:
+            self.record.problems.append(f"{len(pcm)} bytes of audio are no whole samples")
+            return
+        if -1 in memoryview(pcm).cast("h"):
+            self.record.problems.append("a sample of -1, which the module takes for a mark")
+        self._playout.put(pcm)
+
+    async def _take_command(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
+        try:
+            command: dict[str, Any] = json.loads(text)
+            kind = command["type"]
+        except (ValueError, KeyError, TypeError):
+            self.record.problems.append("a text frame that is no command")
+            return
+        if kind == "killAudio":
+            self.record.kills += 1
+            await self._report_marks(ws, self._playout.kill(), "cleared")
+        elif kind == "mark":
+            self._playout.mark(str(command["data"]["name"]))
+        elif kind == "clearMarks":
+            await self._report_marks(ws, self._playout.clear_marks(), "cleared")
+        elif kind == "disconnect":
+            self._end("server")
+        else:
+            self.record.problems.append(f"an unknown command {kind!r}")
+
+    async def _report_marks(self, ws: aiohttp.ClientWebSocketResponse, names: list[str], event: str) -> None:
+        for name in names:
+            await ws.send_json({"type": "mark", "data": {"name": name, "event": event}})
+
+    # --- what the caller does --------------------------------------------------------------------
+
+    async def _speak(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """One frame up and one frame down every 20 ms, until somebody ends the call."""
+        due = began = self._clock.monotonic()
+        self._last_sound = self._quiet_since = began
+        silence = bytes(int(self._rate * _FRAME_S) * 2)
+        with suppress(ConnectionError, aiohttp.ClientError):
+            while not self.record.ended_by and not ws.closed:
+                await ws.send_bytes(self._mouth.popleft() if self._mouth else silence)
+                frame, marks = self._playout.take()
+                await self._report_marks(ws, marks, "playout")
+                now = self._clock.monotonic()
+                self._hear(frame, now)
+                self._react(now)
+                if self._hang_up_after and not self._mouth:
+                    self._end("caller")
+                elif now - began > self._timeout_s:
+                    self._end("timeout")
+                due += _FRAME_S
+                await self._clock.sleep(due - self._clock.monotonic())
+        self._end("server")
+
+    def _hear(self, frame: bytes, now: float) -> None:
+        if _audible(frame):
+            if not self._hearing and now - self._last_sound > self._reply_pause_s:
+                self._turn_began = now
+            self._last_sound = self._quiet_since = now
+        for word in self._ear.feed(frame):
+            if word == END_OF_UTTERANCE:
+                self._utterance_over = not self._deaf
+                self._deaf = False
+            if word == END_OF_UTTERANCE or self._deaf:
+                continue
+            if not self._hearing:
+                self.record.said.append(Said("assistant", "", self._clock.now()))
+                self._heard_as = self.record.said[-1]
+            self._utterance_over = False
+            self._hearing.append(word)
+            self._heard_as.text = " ".join(self._hearing)
+
+    def _react(self, now: float) -> None:
+        if self._mouth:
+            self._quiet_since = now
+            return
+        if self._hang_up_after:
+            return
+        heard = " ".join(self._hearing)
+        silent_for = now - self._last_sound
+        if heard and silent_for < self._reply_pause_s:
+            burst = self._conversation.interrupts(heard, (now - self._turn_began) * 1000)
+            if burst is not None:
+                self._deaf = True
+                self._say(burst)
+        elif heard and self._utterance_over:
+            self._say(self._conversation.reply(heard))
+        elif now - self._quiet_since > self._patience_s:
+            self._calls_for_attention += 1
+            self._say(Reply("Pronto?", hang_up=self._calls_for_attention > 2))
+
+    def _say(self, reply: Reply) -> None:
+        self._hearing.clear()
+        self._utterance_over = False
+        for text, pause_ms in ((reply.says, 0), (reply.adds, reply.pause_ms)):
+            if text:
+                self._mouth.extend(
+                    _frames(bytes(self._rate * pause_ms // 1000 * 2) + modulate(text, self._rate), self._rate)
+                )
+                self.record.said.append(Said("caller", text, self._clock.now()))
+        self._hang_up_after = reply.hang_up
+
+    def _end(self, by: str) -> None:
+        if not self.record.ended_by:
+            self.record.ended_by = by
+            log.debug("call %s: ended by %s", self._dialled.call_id, by)
+
+
+def _frames(pcm: bytes, rate: int) -> list[bytes]:
+    size = int(rate * _FRAME_S) * 2
+    return [pcm[at : at + size].ljust(size, b"\0") for at in range(0, len(pcm), size)]
+
+
+def _audible(frame: bytes) -> bool:
+    return bool(frame.strip(b"\0")) and max(map(abs, memoryview(frame).cast("h"))) >= _AUDIBLE
