@@ -5,7 +5,7 @@ Implemented in transport/ (and by plain objects in tests); handed in by main.py.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ class Clock(Protocol):
         """Wait `seconds` of this clock."""
 
 
-# --- The phone line -------------------------------------------------------------------------------------------
+# --- The phone line ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """The caller's side is gone. `reason` is short and free of personal data ("hangup", "bridge error: …")."""
+    """The caller's side is gone. `reason` is short, without personal data ("hangup", "bridge error: …")."""
 
     reason: str
 
@@ -80,7 +80,41 @@ class Line(Protocol):
         """End the call from our side."""
 
 
-# --- The live model -------------------------------------------------------------------------------------------
+# --- When the caller speaks -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The caller began to speak at `at` (aware UTC), by the instant of the speech itself."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The caller stopped speaking at `at` (aware UTC)."""
+
+    at: datetime
+
+
+SpeechEdge = SpeechBegan | SpeechEnded
+
+
+class SpeechDetector(Protocol):
+    """Tells from the sound alone when the caller speaks."""
+
+    @property
+    def speaking(self) -> bool:
+        """Whether speech has begun and not ended yet."""
+
+    def feed(self, pcm: bytes, now: datetime) -> Sequence[SpeechEdge]:
+        """Judge PCM16 LE mono at 16 kHz whose last sample arrived at `now`; what began or ended, in order."""
+
+    def quiet(self, now: datetime) -> Sequence[SpeechEdge]:
+        """Nothing has come from the line up to `now`; what ended with that."""
+
+
+# --- The live model ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +126,7 @@ class ModelAudio:
 
 @dataclass(frozen=True, slots=True)
 class CallerWords:
-    """A piece of the caller's transcript. `finished` is the model's own word that the utterance ended, when it says so."""
+    """A piece of the caller's transcript. `finished` is the model's own word that the utterance ended."""
 
     text: str
     finished: bool = False
@@ -155,7 +189,46 @@ class LiveModelError(Exception):
     """The live model cannot be reached or refused the session."""
 
 
-# --- The extractor --------------------------------------------------------------------------------------------
+# --- The supervisor ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisResult:
+    """What an analysis asks of the call.
+
+    `notices` are told in order; `again`: it was overtaken or must wait for words, so its new turns count as
+    not analysed; `hang_up`: end the call once the notices were told.
+    """
+
+    notices: tuple[str, ...] = ()
+    again: bool = False
+    hang_up: bool = False
+
+
+class Supervisor(Protocol):
+    """Judges the turns of one call. The call never runs two analyses at once."""
+
+    async def analyse(
+        self,
+        turns: Sequence[Turn],
+        *,
+        new: Sequence[int],
+        now: datetime,
+        call_over: bool,
+        pending_speech: bool,
+        unheard: bool,
+        still_valid: Callable[[], bool],
+    ) -> AnalysisResult:
+        """Analyse the turns numbered `new` within `turns`, the whole transcript; both in the order spoken.
+
+        A turn is new when it was not analysed yet, or has other words than when it was. `pending_speech`:
+        caller speech is still without its words; `unheard`: some was given up since the last analysis.
+        `still_valid` may be asked from any thread: False once the caller has spoken, or more of the caller's
+        words have come, since this analysis began.
+        """
+
+
+# --- The extractor ----------------------------------------------------------------------------------------
 
 
 class MentionKind(StrEnum):

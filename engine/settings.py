@@ -1,0 +1,75 @@
+"""Settings of a call: when the caller speaks, how long words are waited for, how notices are told."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EngineSettings(BaseModel):
+    """Timings and thresholds of one call. Seconds and milliseconds are of the injected clock."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    energy_threshold_dbfs: float = Field(
+        default=-42.0,
+        ge=-80,
+        le=-10,
+        description="Level in dBFS from which the caller's line counts as speech.",
+    )
+    noise_margin_db: float = Field(
+        default=10.0, ge=3, le=30, description="How far speech must stand above the line's own noise, in dB."
+    )
+    onset_ms: int = Field(
+        default=60, ge=20, le=400, description="Loud milliseconds in a row that begin speech."
+    )
+    hangover_ms: int = Field(
+        default=400, ge=100, le=2000, description="Silent milliseconds in a row that end speech."
+    )
+    uplink_chunk_ms: int = Field(
+        default=40, ge=20, le=200, description="Milliseconds of audio in a chunk to the model."
+    )
+    uplink_queue_ms: int = Field(
+        default=2000,
+        ge=200,
+        le=30000,
+        description="Milliseconds of caller audio queued for the model; oldest dropped beyond.",
+    )
+    uplink_gap_ms: int = Field(
+        default=120,
+        ge=40,
+        le=2000,
+        description="Pause of the bridge in milliseconds after which silence is streamed upward.",
+    )
+    transcript_wait_s: float = Field(
+        default=7.0,
+        gt=0,
+        le=30,
+        description="Seconds that speech without words is waited for before it is given up.",
+    )
+    late_words_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=60,
+        description="Seconds after giving up in which words still belong to the speech given up.",
+    )
+    words_settle_s: float = Field(
+        default=1.5,
+        ge=0,
+        le=10,
+        description="Seconds without a further piece after which a transcript counts as whole.",
+    )
+    cut_off_wait_s: float = Field(
+        default=3.0, gt=0, le=30, description="Seconds to wait for the words that cut the assistant off."
+    )
+    notice_retry_s: float = Field(
+        default=3.0,
+        gt=0,
+        le=30,
+        description="Seconds without the model speaking after which a notice is told once more.",
+    )
+    interrupt_guard_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=10,
+        description="Longest time the rest of an interrupted turn's audio is dropped, in seconds.",
+    )

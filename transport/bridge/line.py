@@ -1,0 +1,143 @@
+"""The caller's side of one call, whatever dialect its bridge speaks: events up, paced audio down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from engine.ports import Audio, Clock, Dtmf, HungUp, LineEvent
+from transport.audio.playout import Downlink, Playout
+from transport.audio.resample import Resampler
+from transport.settings import BridgeSettings
+
+log = logging.getLogger(__name__)
+
+UPLINK_RATE = 16000
+
+
+class Bridge(Downlink, Protocol):
+    """What a dialect must be able to say to its bridge."""
+
+    async def disconnect(self) -> None:
+        """End the phone call."""
+
+
+class BridgeLine:
+    """An `engine.ports.Line` over a `Bridge`; the dialect reports with `caller_audio`, `key` and `over`.
+
+    `rate` is the sample rate in Hz of the caller's audio.
+    """
+
+    def __init__(
+        self, bridge: Bridge, clock: Clock, settings: BridgeSettings, *, call_id: str, rate: int
+    ) -> None:
+        self._bridge = bridge
+        self._call_id = call_id
+        self._upsampler = Resampler(rate, UPLINK_RATE)
+        self._playout = Playout(
+            clock,
+            bridge,
+            rate=settings.downlink_rate,
+            lead_ms=settings.lead_ms,
+            tail_ms=settings.tail_ms,
+            frame_ms=settings.frame_ms,
+        )
+        self._most_bytes = settings.backlog_ms * UPLINK_RATE * 2 // 1000
+        self._inbox: deque[LineEvent] = deque()
+        self._inbox_bytes = 0
+        self._dropped_bytes = 0
+        self._over = False
+        self._arrived = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    # --- from the dialect ----------------------------------------------------------------------------------
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """PCM16 LE mono at the rate of the metadata, whole samples, any length."""
+        pcm = self._upsampler.feed(pcm)
+        if not pcm or self._over:
+            return
+        self._put(Audio(pcm))
+        self._inbox_bytes += len(pcm)
+        while self._inbox_bytes > self._most_bytes:
+            oldest = next(event for event in self._inbox if isinstance(event, Audio))
+            self._inbox.remove(oldest)
+            self._inbox_bytes -= len(oldest.pcm)
+            self._dropped_bytes += len(oldest.pcm)
+
+    def key(self, digit: str) -> None:
+        """A key was pressed."""
+        if not self._over:
+            self._put(Dtmf(digit))
+
+    def over(self, reason: str) -> None:
+        """The call is over; only the first reason counts."""
+        if not self._over:
+            self._over = True
+            self._put(HungUp(reason))
+            self.ended.set()
+
+    async def run_playout(self) -> None:
+        """Play what is queued until cancelled; a bridge that is gone is left to the reader to notice."""
+        try:
+            await self._playout.run()
+        except (ConnectionError, RuntimeError) as error:
+            log.info("call %s: the bridge takes no more audio: %s", self._call_id, type(error).__name__)
+        finally:
+            await self._playout.close()
+            if self._dropped_bytes:
+                ms = self._dropped_bytes * 1000 // (UPLINK_RATE * 2)
+                log.warning(
+                    "call %s: %d ms of caller audio dropped, nobody read it in time", self._call_id, ms
+                )
+
+    # --- engine.ports.Line ---------------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[LineEvent]:
+        """What comes from the caller, ending with exactly one HungUp."""
+        while True:
+            while self._inbox:
+                event = self._inbox.popleft()
+                if isinstance(event, Audio):
+                    self._inbox_bytes -= len(event.pcm)
+                yield event
+                if isinstance(event, HungUp):
+                    return
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def play(self, turn: int, pcm: bytes) -> None:
+        """Queue audio of assistant turn number `turn`: PCM16 LE mono at 24 kHz, any length."""
+        self._playout.play(turn, pcm)
+
+    def end_turn(self, turn: int) -> None:
+        """No more audio will come for this turn."""
+        self._playout.end_turn(turn)
+
+    def flush(self) -> None:
+        """Drop what is queued, here and at the bridge."""
+        self._playout.flush()
+
+    def played_ms(self, turn: int) -> float:
+        """Milliseconds of this turn's audio that the caller has been played."""
+        return self._playout.played_ms(turn)
+
+    async def drained(self, turn: int) -> bool:
+        """Wait until the ended turn was played whole (True) or was flushed (False)."""
+        return await self._playout.drained(turn)
+
+    async def hang_up(self) -> None:
+        """Tell the bridge to end the phone call."""
+        if not self._over:
+            self.over("ended by us")
+            try:
+                await self._bridge.disconnect()
+            except (ConnectionError, RuntimeError):
+                log.info("call %s: the bridge was gone before it could be told to hang up", self._call_id)
+
+    def _put(self, event: LineEvent) -> None:
+        self._inbox.append(event)
+        self._arrived.set()

@@ -1,0 +1,150 @@
+"""The HTTP server: which routes there are, how calls come in, how it starts and how it drains."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from engine.ports import Clock
+from transport.bridge.fork import Answer, ForkBridge
+from transport.bridge.line import BridgeLine
+from transport.settings import BridgeSettings, ServerSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the server is put together from.
+
+    `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
+    written; `pages` adds the console's routes, if there is a console.
+    """
+
+    answer: Answer
+    clock: Clock
+    bridge: BridgeSettings = field(default_factory=BridgeSettings)
+    pages: Callable[[web.Application], None] | None = None
+
+
+@dataclass(slots=True)
+class ActiveCalls:
+    """The connections of calls that go on in this process, and whether new ones are taken."""
+
+    connections: set[asyncio.Task[object]] = field(default_factory=set)
+    lines: set[BridgeLine] = field(default_factory=set)
+    draining: bool = False
+
+    async def drain(self, clock: Clock, seconds: float) -> None:
+        """Take no new call; let running ones end within `seconds`, then hang up what is left."""
+        self.draining = True
+        if self.connections:
+            log.info("draining: %d calls go on, for %g s at most", len(self.connections), seconds)
+        await self._gone(clock, seconds)
+        for line in list(self.lines):
+            await line.hang_up()
+        await self._gone(clock, 15.0)
+
+    async def _gone(self, clock: Clock, seconds: float) -> None:
+        until = clock.monotonic() + seconds
+        while self.connections and clock.monotonic() < until:
+            await clock.sleep(0.05)
+
+
+CALLS: web.AppKey[ActiveCalls] = web.AppKey("calls", ActiveCalls)
+FORK: web.AppKey[ForkBridge] = web.AppKey("fork", ForkBridge)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
+
+
+def init_app(parts: Parts) -> web.Application:
+    """The application: `/bridge/fork`, `/healthz` and the console's pages."""
+    app = web.Application()
+    app[CALLS] = ActiveCalls()
+    app[CLOCK] = parts.clock
+    app[FORK] = ForkBridge(parts.answer, parts.clock, parts.bridge)
+    app.router.add_get("/bridge/fork", _fork)
+    app.router.add_get("/healthz", _healthz)
+    if parts.pages is not None:
+        parts.pages(app)
+    return app
+
+
+@asynccontextmanager
+async def running(app: web.Application, settings: ServerSettings) -> AsyncIterator[str]:
+    """Serve `app` inside the `async with`; gives its address, "http://host:port". Leaving it drains calls.
+
+    Raises OSError when the address cannot be bound.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        port = runner.addresses[0][1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{host}:{port}"
+        await app[CALLS].drain(app[CLOCK], settings.drain_s)
+    finally:
+        await runner.cleanup()
+
+
+async def serve(
+    app: web.Application, settings: ServerSettings, *, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve `app` until SIGTERM or SIGINT, then drain; a second signal drops the calls.
+
+    `ready` is told the address once it is bound.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    current = asyncio.current_task()
+
+    def asked_to_stop() -> None:
+        if stop.is_set() and current is not None:
+            current.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop)
+    try:
+        with suppress(asyncio.CancelledError):
+            async with running(app, settings) as address:
+                log.info("listening on %s", address)
+                if ready is not None:
+                    ready(address)
+                await stop.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _fork(request: web.Request) -> web.StreamResponse:
+    calls = request.app[CALLS]
+    if calls.draining:
+        return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
+    task = asyncio.current_task()
+    lines: list[BridgeLine] = []
+
+    def joined(line: BridgeLine) -> None:
+        lines.append(line)
+        calls.lines.add(line)
+
+    if task is not None:
+        calls.connections.add(task)
+    try:
+        return await request.app[FORK].handle(request, joined)
+    finally:
+        if task is not None:
+            calls.connections.discard(task)
+        calls.lines.difference_update(lines)
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    calls = request.app[CALLS]
+    status = "draining" if calls.draining else "ok"
+    return web.json_response({"status": status, "active_calls": len(calls.lines)})

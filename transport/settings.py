@@ -1,0 +1,70 @@
+"""Settings of the HTTP server and of the bridges that connect to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ServerSettings(BaseModel):
+    """Where the server listens and how it stops."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; loopback by default."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    drain_s: float = Field(
+        default=120.0, ge=0, le=3600, description="Seconds running calls may go on after SIGTERM."
+    )
+
+
+class BridgeSettings(BaseModel):
+    """What a bridge may do, and how audio is played to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metadata_timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="Seconds a new connection may take to say which call it is."
+    )
+    idle_timeout_s: float = Field(
+        default=60.0, gt=0, le=3600, description="Seconds without any frame after which a call is given up."
+    )
+    max_message_bytes: int = Field(
+        default=1 << 20, ge=4096, le=8 << 20, description="Largest WebSocket message accepted, in bytes."
+    )
+    downlink_rate: Literal[8000, 16000, 24000] = Field(
+        default=24000, description="Sample rate in Hz of the audio sent to the bridge; 24000 passes through."
+    )
+    lead_ms: int = Field(
+        default=160,
+        ge=40,
+        le=1000,
+        description="Milliseconds of audio kept ahead at the bridge, and its first burst.",
+    )
+    tail_ms: int = Field(
+        default=200,
+        ge=160,
+        le=2000,
+        description="Milliseconds of silence after each turn, so that its end is not stuck.",
+    )
+    frame_ms: int = Field(
+        default=20, ge=10, le=200, description="Milliseconds of audio in a frame sent to the bridge."
+    )
+    backlog_ms: int = Field(
+        default=2000,
+        ge=200,
+        le=60000,
+        description="Milliseconds of caller audio kept while nobody reads it; older is dropped.",
+    )
+    close_timeout_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=30,
+        description="Seconds to wait for the bridge's side of the closing handshake.",
+    )
+    region: str = Field(
+        default="IT", pattern="^[A-Z]{2}$", description="Country in which numbers without a prefix are read."
+    )
