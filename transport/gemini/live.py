@@ -1,0 +1,194 @@
+"""Live conversations with Gemini, as the engine's LiveModel: sound and notices up, events down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+from google import genai
+from google.genai import errors, types
+from google.genai.live import AsyncSession
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from engine.ports import (
+    AssistantWords,
+    CallerWords,
+    GoAway,
+    LiveModelError,
+    ModelAudio,
+    ModelEvent,
+    ModelGone,
+    Signal,
+)
+from transport.gemini.settings import GeminiSettings
+
+logger = logging.getLogger(__name__)
+
+CALL_BEGINS = "[INIZIO CHIAMATA]"
+"""The first thing the model is told: the caller is on the line, and the model speaks first."""
+
+_BYTES_PER_MS = 32
+_UPLINK_MIME = "audio/pcm;rate=16000"
+
+
+class GeminiLive:
+    """Opens conversations over one shared client."""
+
+    def __init__(self, client: genai.Client, settings: GeminiSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @asynccontextmanager
+    async def open(self, prompt: str) -> AsyncIterator[GeminiLiveSession]:
+        """A conversation with `prompt` as its system instruction, in which the model speaks first.
+
+        Raises LiveModelError when the model cannot be reached or refuses.
+        """
+        connecting = self._client.aio.live.connect(model=self._settings.model, config=self._config(prompt))
+        try:
+            async with asyncio.timeout(self._settings.open_timeout_s):
+                sdk = await connecting.__aenter__()
+        except (errors.APIError, OSError, WebSocketException, TimeoutError, ValueError, TypeError) as error:
+            raise LiveModelError(f"Gemini Live did not open: {_reason(error)}") from error
+        session = GeminiLiveSession(sdk, uplink_bytes=self._settings.uplink_ms * _BYTES_PER_MS)
+        try:
+            await session.send_notice(CALL_BEGINS)
+            yield session
+        finally:
+            await session.close()
+            await connecting.__aexit__(None, None, None)
+
+    def _config(self, prompt: str) -> types.LiveConnectConfig:
+        voice = types.PrebuiltVoiceConfig(voice_name=self._settings.voice)
+        return types.LiveConnectConfig(
+            response_modalities=[types.Modality.AUDIO],
+            system_instruction=types.Content(parts=[types.Part(text=prompt)]),
+            speech_config=types.SpeechConfig(
+                language_code=self._settings.language,
+                voice_config=types.VoiceConfig(prebuilt_voice_config=voice),
+            ),
+            input_audio_transcription=types.AudioTranscriptionConfig(),
+            output_audio_transcription=types.AudioTranscriptionConfig(),
+            session_resumption=types.SessionResumptionConfig(),
+            context_window_compression=types.ContextWindowCompressionConfig(
+                sliding_window=types.SlidingWindow()
+            ),
+        )
+
+
+class GeminiLiveSession:
+    """One open conversation. What is frequent on the wire stands in `_send_audio` and `_messages`."""
+
+    def __init__(self, sdk: AsyncSession, *, uplink_bytes: int) -> None:
+        self._sdk = sdk
+        self._uplink: deque[bytes] = deque()
+        self._uplink_bytes = 0
+        self._uplink_limit = uplink_bytes
+        self._dropped = 0
+        self._waiting = asyncio.Event()
+        self._pump = asyncio.create_task(self._send_uplink(), name="gemini-uplink")
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Queue PCM16 LE mono at 16 kHz, any length. Never waits: for a slow model the oldest is dropped."""
+        self._uplink.append(pcm)
+        self._uplink_bytes += len(pcm)
+        while self._uplink_bytes > self._uplink_limit and len(self._uplink) > 1:
+            self._uplink_bytes -= len(self._uplink.popleft())
+            if not self._dropped:
+                logger.warning("Gemini takes audio too slowly: dropping the oldest")
+            self._dropped += 1
+        self._waiting.set()
+
+    async def send_notice(self, text: str) -> None:
+        """Tell the model something it shall act on now, in its own voice. It answers at once."""
+        try:
+            await self._sdk.send_client_content(
+                turns=types.Content(role="user", parts=[types.Part(text=text)]), turn_complete=True
+            )
+        except ConnectionClosed:
+            logger.info("Gemini was gone before it could be told something")
+
+    async def events(self) -> AsyncIterator[ModelEvent]:
+        """What the model says, ending with exactly one ModelGone."""
+        try:
+            async for message in self._messages():
+                for event in read_message(message):
+                    yield event
+        except errors.APIError as error:
+            yield ModelGone(error.code or 1006, _reason(error))
+        except (OSError, WebSocketException) as error:
+            yield ModelGone(1006, _reason(error))
+
+    async def close(self) -> None:
+        """Stop sending. The connection itself is closed by whoever opened it."""
+        self._pump.cancel()
+        await asyncio.gather(self._pump, return_exceptions=True)
+        if self._dropped:
+            logger.warning("Gemini took audio too slowly: %d pieces were dropped", self._dropped)
+
+    async def _messages(self) -> AsyncIterator[types.LiveServerMessage]:
+        """All messages of the connection, across turns, without those the SDK does not know."""
+        while True:
+            try:
+                async for message in self._sdk.receive():
+                    yield message
+            except (TypeError, ValueError) as error:
+                logger.warning("Gemini sent a message we do not know; skipped (%s)", type(error).__name__)
+
+    async def _send_uplink(self) -> None:
+        try:
+            while True:
+                while self._uplink:
+                    pcm = self._uplink.popleft()
+                    self._uplink_bytes -= len(pcm)
+                    await self._send_audio(pcm)
+                self._waiting.clear()
+                await self._waiting.wait()
+        except (ConnectionClosed, OSError):
+            logger.info("Gemini takes no more audio: the connection is closed")
+
+    async def _send_audio(self, pcm: bytes) -> None:
+        await self._sdk.send_realtime_input(audio=types.Blob(data=pcm, mime_type=_UPLINK_MIME))
+
+
+def read_message(message: types.LiveServerMessage) -> Iterator[ModelEvent]:
+    """The events of one message: an interruption first, whose own audio is dropped; the turn's end last."""
+    if content := message.server_content:
+        if content.interrupted:
+            yield Signal.INTERRUPTED
+        if (said := content.input_transcription) and (said.text or said.finished):
+            yield CallerWords(said.text or "", finished=bool(said.finished))
+        if (spoken := content.output_transcription) and spoken.text:
+            yield AssistantWords(spoken.text)
+        if content.model_turn and not content.interrupted:
+            for part in content.model_turn.parts or ():
+                if (
+                    (sound := part.inline_data)
+                    and sound.data
+                    and (sound.mime_type or "").startswith("audio/")
+                ):
+                    yield ModelAudio(sound.data)
+        if content.generation_complete:
+            yield Signal.GENERATION_COMPLETE
+        if content.turn_complete:
+            yield Signal.TURN_COMPLETE
+    if message.go_away:
+        yield GoAway(_seconds(message.go_away.time_left))
+
+
+def _seconds(duration: str | None) -> float:
+    """ "9.5s" as 9.5; 0 for what is no duration."""
+    try:
+        return max(0.0, float((duration or "0s").removesuffix("s")))
+    except ValueError:
+        return 0.0
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, errors.APIError):
+        said = error.message or (error.details if isinstance(error.details, str) else None)
+        return f"{error.code} {said or error.status or ''}".strip()
+    return str(error) or type(error).__name__
