@@ -1,4 +1,5 @@
-"""When a consultant may be booked, apart from what is already taken: hours, closing days, exceptions, lead and horizon.
+"""When a consultant may be booked, apart from what is already taken: hours, closing days, exceptions, lead
+and horizon.
 
 Pure: wall times are local to the consultant, instants are aware UTC.
 """
@@ -25,7 +26,8 @@ WORKING_WEEK: dict[str, LocalHours] = {
 
 @dataclass(frozen=True, slots=True)
 class AgendaSettings:
-    """How a consultant may be booked. Minutes throughout; `weekly_hours` by weekday ("lun" … "dom"), local wall times."""
+    """How a consultant may be booked. Minutes throughout; `weekly_hours` by weekday ("lun" … "dom"), local
+    wall times."""
 
     default_minutes: int = 60
     allowed_minutes: tuple[int, ...] = (30, 45, 60, 90)
@@ -39,7 +41,10 @@ class AgendaSettings:
 
     def occupied(self, start: datetime, minutes: int) -> Span:
         """The stretch a booking takes up, its own buffers included."""
-        before, after = timedelta(minutes=self.buffer_before_minutes), timedelta(minutes=self.buffer_after_minutes)
+        before, after = (
+            timedelta(minutes=self.buffer_before_minutes),
+            timedelta(minutes=self.buffer_after_minutes),
+        )
         return start - before, start + timedelta(minutes=minutes) + after
 
 
@@ -63,17 +68,21 @@ class Agenda:
         end = min(to, now + timedelta(days=self.settings.horizon_days))
         day, last_day = first.astimezone(self.zone).date(), end.astimezone(self.zone).date()
         while first < end and day <= last_day:
-            yield from (start for start in self._starts_of(day, minutes) if first <= start < end and start > now)
+            yield from (
+                start for start in self._starts_of(day, minutes) if first <= start < end and start > now
+            )
             day += timedelta(days=1)
 
     def allows(self, start: datetime, minutes: int, *, now: datetime) -> bool:
         """Whether `start` is one of the bookable starts."""
         return any(
-            found == start for found in self.starts(start, start + timedelta(microseconds=1), minutes, now=now)
+            found == start
+            for found in self.starts(start, start + timedelta(microseconds=1), minutes, now=now)
         )
 
     def hours(self, day: date) -> list[tuple[time, time]]:
-        """Local opening hours of `day`: weekly hours and exceptions, nothing on closing days. Midnight at the end is time.max."""
+        """Local opening hours of `day`: weekly hours and exceptions, nothing on closing days. Midnight at
+        the end is time.max."""
         begin, end = self._instant(day, time()), self._instant(day + timedelta(days=1), time())
         spans = [(max(a, begin), min(b, end)) for a, b in _without(self._open_around(day), self.closed)]
         return [
@@ -96,8 +105,9 @@ class Agenda:
         return sorted(found)
 
     def _grid(self, day: date) -> Iterator[datetime]:
-        """Grid starts of a day, counted in wall time from each opening. A wall time that the clock skips is left out; of one that
-        the clock shows twice only the first is offered, because the caller could not name the second."""
+        """Grid starts of a day, counted in wall time from each opening. A wall time that the clock skips
+        is left out; of one that the clock shows twice only the first is offered, because the caller could
+        not name the second."""
         for begin, end in (*self._weekly(day), *self.opened):
             wall, last = begin.astimezone(self.zone), end.astimezone(self.zone)
             step = timedelta(minutes=self.settings.grid_minutes)
@@ -109,7 +119,8 @@ class Agenda:
                 local += step
 
     def _open_around(self, day: date) -> list[Span]:
-        """Open time that touches `day`, joined where it meets; also the days beside it, for what runs over midnight."""
+        """Open time that touches `day`, joined where it meets; also the days beside it, for what runs over
+        midnight."""
         beside = (day - timedelta(days=1), day, day + timedelta(days=1))
         return _joined([*(span for each in beside for span in self._weekly(each)), *self.opened])
 
@@ -125,7 +136,8 @@ class Agenda:
 
 @lru_cache(maxsize=256)
 def closing_days(country: str, region: str | None, year: int) -> frozenset[date]:
-    """Public holidays of a country and, where given, of its region (for Italy the province, "MI", with its patron saint)."""
+    """Public holidays of a country and, where given, of its region (for Italy the province, "MI", with its
+    patron saint)."""
     return frozenset(holidays.country_holidays(country, subdiv=region, years=year))
 
 
@@ -142,7 +154,9 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 def _without(spans: Iterable[Span], closed: Iterable[Span]) -> list[Span]:
     left = list(spans)
     for begin, end in closed:
-        left = [piece for a, b in left for piece in ((a, min(b, begin)), (max(a, end), b)) if piece[0] < piece[1]]
+        left = [
+            piece for a, b in left for piece in ((a, min(b, begin)), (max(a, end), b)) if piece[0] < piece[1]
+        ]
     return left
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,18 +27,18 @@ def available_starts(
 ) -> list[datetime]:
     """Free starts in [frm, to), ascending, aware UTC, at most `limit`.
 
-    The own hold of `conversation` and the cells of the booking being moved do not block. Empty for a duration that
-    the consultant does not allow. Raises StorageError when there is no such consultant.
+    The own hold of `conversation` and the cells of the booking being moved do not block. Empty for a
+    duration that the consultant does not allow. Raises StorageError when there is no such consultant.
     """
     agenda = agenda_of(consultant_id)
-    to = min(to, now + timedelta(days=agenda.settings.horizon_days))
-    frm = max(frm, now)
+    frm = max(frm, now).astimezone(UTC)
+    to = min(to, now + timedelta(days=agenda.settings.horizon_days)).astimezone(UTC)
     if frm >= to:
         return []
     begin, end = agenda.settings.occupied(frm, minutes)
     reach = max(frm - begin, end - frm)
     taken = locks.blocked_cells(
-        consultant_id, locks.day_cells(frm, to, reach), now=now, conversation=conversation, moving=moving
+        consultant_id, locks.cells_around(frm, to, reach), now=now, conversation=conversation, moving=moving
     )
     found: list[datetime] = []
     for start in agenda.starts(frm, to, minutes, now=now):
@@ -59,6 +59,7 @@ def is_available(
     moving: Booking | None = None,
 ) -> bool:
     """Whether `start` (aware UTC) is a free start for `minutes`."""
+    start = start.astimezone(UTC)
     just = start + timedelta(microseconds=1)
     return start in available_starts(
         consultant_id, start, just, minutes, now=now, conversation=conversation, moving=moving

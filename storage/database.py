@@ -1,6 +1,7 @@
 """One open database a process: work runs as whole transactions on its few worker threads.
 
-SQLite has one thread, which makes every transaction take its turn; Postgres has a few, and the consultant's row lock orders them.
+SQLite has one thread, which makes every transaction take its turn; Postgres has a few, and the
+consultant's row lock orders them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Database:
         return self.settings.url.startswith("sqlite:")
 
     def open(self) -> Database:
-        """Connect; returns itself. Raises StorageError if another is open, StoreUnavailable if it cannot connect."""
+        """Connect; returns itself. Raises StorageError if another is open, StoreUnavailable if it cannot
+        connect."""
         global _open
         if _open is not None:
             raise StorageError("a database is already open in this process: close it first")
@@ -99,7 +101,8 @@ class Database:
         self.close()
 
     def migrate(self) -> list[str]:
-        """Bring an empty or older database to the current schema; returns the names of the migrations applied."""
+        """Bring an empty or older database to the current schema; returns the names of the migrations
+        applied."""
         return self._on_worker(lambda: list(migrations.run(self._peewee, str(_MIGRATIONS))))
 
     def migration_status(self) -> list[tuple[str, bool]]:
@@ -118,10 +121,10 @@ class Database:
     async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
         """Run `work()` as one transaction on a worker thread and return its result.
 
-        `work` may be run again after a deadlock or a lock timeout, so it must start from what it reads. `still_valid` is
-        asked on that thread last before COMMIT. Once begun, `work` runs to its end even if the awaiting task is cancelled.
-        Raises Overtaken when `still_valid` says no, StoreUnavailable when the database does not answer, and whatever
-        `work` raises; each of them after a rollback.
+        `work` may be run again after a deadlock or a lock timeout, so it must start from what it reads.
+        `still_valid` is asked on that thread last before COMMIT. Once begun, `work` runs to its end even
+        if the awaiting task is cancelled. Raises Overtaken when `still_valid` says no, StoreUnavailable
+        when the database does not answer, and whatever `work` raises; each of them after a rollback.
         """
         return await asyncio.wrap_future(self._pool().submit(self._transact, work, still_valid))
 
@@ -129,7 +132,7 @@ class Database:
         """As `run`, for code without an event loop."""
         return self._on_worker(lambda: self._transact(work, still_valid))
 
-    # --- On the worker thread ---------------------------------------------------------------------------------
+    # --- On the worker thread -----------------------------------------------------------------------------
 
     def _transact(self, work: Callable[[], T], still_valid: Callable[[], bool] | None) -> T:
         attempt = 0
@@ -139,7 +142,9 @@ class Database:
             except (pw.OperationalError, pw.InterfaceError) as error:
                 again = self._is_retried(error) or self._drop_dead_connection()
                 if not again or attempt >= self.settings.retries:
-                    raise StoreUnavailable(f"the database did not do its work: {_first_line(error)}") from error
+                    raise StoreUnavailable(
+                        f"the database did not do its work: {_first_line(error)}"
+                    ) from error
                 attempt += 1
                 _log.warning("transaction tried again (%d): %s", attempt, _first_line(error))
                 time.sleep(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)
@@ -156,7 +161,9 @@ class Database:
         except (pw.OperationalError, pw.InterfaceError) as error:
             if committing and not self._is_retried(error):
                 self._drop_dead_connection()
-                raise StoreUnavailable("the database died during COMMIT: read again whether it was done") from error
+                raise StoreUnavailable(
+                    "the database died during COMMIT: read again whether it was done"
+                ) from error
             raise
         return result
 
@@ -182,7 +189,7 @@ class Database:
         self._peewee.close()
         return True
 
-    # --- Wiring -----------------------------------------------------------------------------------------------
+    # --- Wiring -------------------------------------------------------------------------------------------
 
     def _connector(self) -> Any:
         if not self.on_sqlite:

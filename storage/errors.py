@@ -7,13 +7,15 @@ class StorageError(Exception):
     """The store was used in a way it does not allow, or could not do its work."""
 
 
-class StoreUnavailable(StorageError):
-    """Raised when the database cannot be reached, stays locked, or died with the outcome of a commit unknown."""
+class StoreUnavailable(StorageError):  # noqa: N818 - named for what happened
+    """Raised when the database cannot be reached, stays locked, or died with the outcome of a commit
+    unknown."""
 
 
-class Overtaken(StorageError):
+class Overtaken(StorageError):  # noqa: N818 - named for what happened
     """Raised when `still_valid` said no just before COMMIT: everything was rolled back."""
 
 
-class InvalidEntry(StorageError):
-    """Raised when a journal entry has an unknown, missing or malformed field, or would store personal data."""
+class InvalidEntry(StorageError):  # noqa: N818 - named for what happened
+    """Raised when a journal entry has an unknown, missing or malformed field, or would store personal
+    data."""

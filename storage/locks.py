@@ -1,6 +1,7 @@
 """The wall against double bookings: the consultant's row lock, then one row a 15-minute cell.
 
-The primary key (consultant, cell) holds for holds and bookings of both kinds alike. Call inside a transaction.
+The primary key (consultant, cell) holds for holds and bookings of both kinds alike. Call inside a
+transaction.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def blocked_cells(
     conversation: str | None = None,
     moving: Booking | None = None,
 ) -> set[int]:
-    """Those of `cells` that are taken: not by `conversation`'s own hold, an expired hold, or the booking being moved."""
+    """Those of `cells` that are taken: not by `conversation`'s own hold, an expired hold, or the booking
+    being moved."""
     taken = (
         SlotLock.select(SlotLock.cell)
         .join(PendingBooking, pw.JOIN.LEFT_OUTER, on=(SlotLock.hold == PendingBooking.token))
@@ -63,11 +65,12 @@ def blocked_cells(
     if moving is not None:
         owner = OWNER_COLUMNS[moving.kind]
         taken = taken.where(owner.is_null() | (owner != moving.id))
-    return {cell for (cell,) in taken.tuples()}
+    return _cells(taken)
 
 
 def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) -> None:
-    """Insert `cells` for one owner (a SlotLock column) in one ascending statement. Raises peewee.IntegrityError when one is taken."""
+    """Insert `cells` for one owner (a SlotLock column) in one ascending statement. Raises
+    peewee.IntegrityError when one is taken."""
     rows = [(consultant_id, cell, owner_id) for cell in sorted(cells)]
     if rows:
         SlotLock.insert_many(rows, fields=[SlotLock.consultant, SlotLock.cell, owner]).execute()
@@ -75,7 +78,7 @@ def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) ->
 
 def owned(owner: Any, owner_id: str) -> set[int]:
     """The cells of one owner."""
-    return {cell for (cell,) in SlotLock.select(SlotLock.cell).where(owner == owner_id).tuples()}
+    return _cells(SlotLock.select(SlotLock.cell).where(owner == owner_id))
 
 
 def free(owner: Any, owner_id: str, *, cells: Iterable[int] | None = None) -> None:
@@ -88,7 +91,9 @@ def free(owner: Any, owner_id: str, *, cells: Iterable[int] | None = None) -> No
 
 def hand_over(token: str, kind: BookingKind, booking_id: str) -> None:
     """Make a hold's cells those of a booking."""
-    SlotLock.update({SlotLock.hold: None, OWNER_COLUMNS[kind]: booking_id}).where(SlotLock.hold == token).execute()
+    SlotLock.update({SlotLock.hold: None, OWNER_COLUMNS[kind]: booking_id}).where(
+        SlotLock.hold == token
+    ).execute()
 
 
 def is_unique_violation(error: pw.IntegrityError) -> bool:
@@ -97,7 +102,11 @@ def is_unique_violation(error: pw.IntegrityError) -> bool:
     return getattr(cause, "pgcode", None) == "23505" or "UNIQUE constraint failed" in str(error)
 
 
-def day_cells(frm: datetime, to: datetime, longest: timedelta) -> range:
+def cells_around(frm: datetime, to: datetime, longest: timedelta) -> range:
     """The cells that any booking starting in [frm, to) and reaching `longest` to either side could touch."""
     first = epoch_seconds(frm - longest) // CELL_SECONDS
     return range(first, -(-epoch_seconds(to + longest) // CELL_SECONDS))
+
+
+def _cells(query: Any) -> set[int]:
+    return {row[0] for row in query.tuples()}

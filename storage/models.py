@@ -1,4 +1,5 @@
-"""The tables, alike on SQLite and Postgres; instants are integers (epoch UTC) in the database and aware datetimes here.
+"""The tables, alike on SQLite and Postgres; instants are integers (epoch UTC) in the database and aware
+datetimes here.
 
 All models share one `proxy`, so there is one open database a process (see `storage.database`).
 """
@@ -73,12 +74,13 @@ class Table(pw.Model):
         legacy_table_names = False
 
 
-# --- People and agendas -----------------------------------------------------------------------------------------
+# --- People and agendas -----------------------------------------------------------------------------------
 
 
 class Consultant(Table):
     """Whose time is booked. Its row is the lock that orders everything done to its agenda."""
 
+    id = pw.AutoField()
     name = pw.TextField()
     zone = pw.TextField(default="Europe/Rome")
     country = pw.TextField(default="IT")
@@ -91,6 +93,7 @@ class Consultant(Table):
 class Client(Table):
     """A registered client; `phone` is E.164."""
 
+    id = pw.AutoField()
     name = pw.TextField()
     phone = pw.TextField(unique=True)
     email = pw.TextField(null=True)
@@ -131,11 +134,13 @@ class AvailabilityException(Table):
         table_name = "availability_exceptions"
         indexes = ((("consultant", "start_at"), False),)
         constraints = (
-            pw.Check("(kind IN ('closed', 'open') AND end_at > start_at) OR (kind = 'start' AND end_at IS NULL)"),
+            pw.Check(
+                "(kind IN ('closed', 'open') AND end_at > start_at) OR (kind = 'start' AND end_at IS NULL)"
+            ),
         )
 
 
-# --- Calls ------------------------------------------------------------------------------------------------------
+# --- Calls ------------------------------------------------------------------------------------------------
 
 
 class ScheduledCall(Table):
@@ -153,7 +158,8 @@ class ScheduledCall(Table):
 
 
 class VoiceCall(Table):
-    """One phone call. `state` is the accumulator after the last analysis; `details` the domain's `metadata`."""
+    """One phone call. `state` is the accumulator after the last analysis; `details` the domain's
+    `metadata`."""
 
     id = pw.TextField(primary_key=True)
     bridge_call_id = pw.TextField(index=True)
@@ -224,7 +230,7 @@ class Transition(Table):
         primary_key = pw.CompositeKey("call", "sequence")
 
 
-# --- Bookings ---------------------------------------------------------------------------------------------------
+# --- Bookings ---------------------------------------------------------------------------------------------
 
 
 class PendingBooking(Table):
@@ -335,6 +341,9 @@ PendingBooking.add_index(
     unique=True,
     name="one_hold_a_conversation",
     where=pw.SQL("status = 'awaiting_confirm'"),
+)
+PendingBooking.add_index(
+    PendingBooking.expires_at, name="holds_awaiting", where=pw.SQL("status = 'awaiting_confirm'")
 )
 for _model, _name in ((Consultation, "consultation"), (AppointmentBooking, "appointment")):
     _model.add_index(

@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     NOT_YOURS = "NOT_YOURS"
     PAST = "PAST"
     OUTSIDE_HOURS = "OUTSIDE_HOURS"
+    ALREADY_BOOKED = "ALREADY_BOOKED"
 
 
 class BookingKind(StrEnum):

@@ -8,20 +8,26 @@ _SCHEMES = ("sqlite:///", "postgresql://", "postgres://")
 
 
 class StorageSettings(BaseModel):
-    """Where bookings are kept and how patiently. A production address comes from DATABASE_URL in the environment."""
+    """Where bookings are kept and how patiently. A production address comes from DATABASE_URL in the
+    environment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(
         default="sqlite:///var/booking.db",
-        description="database: sqlite:///file, sqlite:///:memory: or postgresql://…; DATABASE_URL overrides it",
+        description="sqlite:///file, sqlite:///:memory: or postgresql://…; DATABASE_URL overrides it",
     )
     hold_minutes: int = Field(
         default=15, ge=1, le=120, description="how long a slot stays held for a caller who has not confirmed"
     )
-    postgres_threads: int = Field(default=4, ge=1, le=32, description="connections to Postgres; SQLite has one")
+    postgres_threads: int = Field(
+        default=4, ge=1, le=32, description="connections to Postgres; SQLite has one"
+    )
     retries: int = Field(
-        default=4, ge=0, le=4, description="further tries of a transaction after a deadlock or a locked database"
+        default=4,
+        ge=0,
+        le=4,
+        description="further tries of a transaction after a deadlock or a locked database",
     )
     lock_timeout_ms: int = Field(
         default=3000, ge=1, le=60_000, description="how long one try waits for a lock, in milliseconds"
@@ -29,12 +35,16 @@ class StorageSettings(BaseModel):
     statement_timeout_ms: int = Field(
         default=5000, ge=1, le=60_000, description="how long one Postgres statement may run, in milliseconds"
     )
-    sweep_seconds: float = Field(default=60.0, gt=0, description="how often expired holds are swept away, in seconds")
+    sweep_seconds: float = Field(
+        default=60.0, gt=0, description="how often expired holds are swept away, in seconds"
+    )
 
     @field_validator("url")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
         if not value.startswith(_SCHEMES) or value == "sqlite:///":
             scheme = value.split(":", 1)[0]
-            raise ValueError(f"a {scheme!r} address is not allowed: it starts with one of {', '.join(_SCHEMES)}")
+            raise ValueError(
+                f"a {scheme!r} address is not allowed: it starts with one of {', '.join(_SCHEMES)}"
+            )
         return value

@@ -58,7 +58,8 @@ def up(migrator: Any, db: Any) -> None:
             indexes = ((("consultant", "start_at"), False),)
             constraints = (
                 pw.Check(
-                    "(kind IN ('closed', 'open') AND end_at > start_at) OR (kind = 'start' AND end_at IS NULL)"
+                    "(kind IN ('closed', 'open') AND end_at > start_at)"
+                    " OR (kind = 'start' AND end_at IS NULL)"
                 ),
             )
 
@@ -222,6 +223,7 @@ def up(migrator: Any, db: Any) -> None:
     hold = PendingBooking
     unique_where(hold, "one_hold_a_start", "awaiting_confirm", hold.consultant, hold.start_at)
     unique_where(hold, "one_hold_a_conversation", "awaiting_confirm", hold.conversation)
+    hold.add_index(hold.expires_at, name="holds_awaiting", where=pw.SQL("status = 'awaiting_confirm'"))
     for booking, name in ((Consultation, "consultation"), (AppointmentBooking, "appointment")):
         unique_where(booking, f"one_{name}_a_start", "confirmed", booking.consultant, booking.start_at)
         unique_where(booking, f"one_{name}_a_call", "confirmed", booking.voice_call)

@@ -1,0 +1,373 @@
+"""Holds and bookings: every operation takes the consultant's row lock first and is atomic with the
+transaction it is called in.
+
+Call them in `Database.run(work)`. What can happen in business is answered with a `Refusal`, never raised.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import peewee as pw
+
+from storage import locks
+from storage.availability import agenda_of, settings_of
+from storage.database import current
+from storage.errors import StorageError
+from storage.models import (
+    BOOKING_TABLES,
+    AppointmentBooking,
+    BookingStatus,
+    Client,
+    Consultation,
+    HoldStatus,
+    PendingBooking,
+    SlotLock,
+    proxy,
+)
+from storage.results import Booking, BookingKind, Hold, Lead, Refusal
+
+SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call")
+
+
+def propose(
+    *,
+    consultant_id: int,
+    conversation: str,
+    client_id: int | None,
+    start: datetime,
+    minutes: int,
+    now: datetime,
+    moving: Booking | None = None,
+) -> Hold | Refusal:
+    """Hold `start` (aware UTC) for `conversation`, in place of any hold it has; a refusal leaves that one
+    as it was.
+
+    With `moving` only the cells that the moved booking lacks are taken. Refusals: PAST, OUTSIDE_HOURS (no
+    bookable start, or a duration the consultant does not allow), SLOT_TAKEN, NOT_FOUND (no such
+    consultant; the moved booking is not in force), NOT_YOURS (the moved booking is another client's).
+    """
+    start = start.astimezone(UTC)
+    if not locks.lock_consultant(consultant_id):
+        return Refusal.NOT_FOUND
+    if moving is not None:
+        moved = booking(moving.kind, moving.id)
+        if moved is None or not moved.in_force or moved.consultant_id != consultant_id:
+            return Refusal.NOT_FOUND
+        if moved.client_id != client_id:
+            return Refusal.NOT_YOURS
+        if moved.start <= now:
+            return Refusal.PAST
+    if start <= now:
+        return Refusal.PAST
+    agenda = agenda_of(consultant_id)
+    if not agenda.allows(start, minutes, now=now):
+        return Refusal.OUTSIDE_HOURS
+    cells = locks.cells_of(start, minutes, agenda.settings)
+    if locks.blocked_cells(consultant_id, cells, now=now, conversation=conversation, moving=moving):
+        return Refusal.SLOT_TAKEN
+
+    held = Hold(
+        token=secrets.token_urlsafe(24),
+        consultant_id=consultant_id,
+        conversation=conversation,
+        start=start,
+        minutes=minutes,
+        expires_at=now.astimezone(UTC).replace(microsecond=0)
+        + timedelta(minutes=current().settings.hold_minutes),
+        client_id=client_id,
+        moving=None if moving is None else moving.id,
+    )
+    _expire(now, PendingBooking.consultant == consultant_id)
+    try:
+        with proxy.atomic():
+            _drop_holds(PendingBooking.conversation == conversation)
+            PendingBooking.create(
+                token=held.token,
+                consultant=consultant_id,
+                conversation=conversation,
+                client=client_id,
+                start_at=start,
+                minutes=minutes,
+                created_at=now,
+                expires_at=held.expires_at,
+                moving_kind=None if moving is None else moving.kind.value,
+                moving_id=held.moving,
+            )
+            own = set() if moving is None else locks.owned(locks.OWNER_COLUMNS[moving.kind], moving.id)
+            locks.take(consultant_id, set(cells) - own, SlotLock.hold, held.token)
+    except pw.IntegrityError as error:
+        if locks.is_unique_violation(error):
+            return Refusal.SLOT_TAKEN
+        raise
+    return held
+
+
+def confirm(
+    *,
+    token: str,
+    conversation: str,
+    client_id: int | None,
+    now: datetime,
+    lead: Lead | None = None,
+    notes: str | None = None,
+    call_id: str | None = None,
+    source: str = "voice_call",
+) -> Booking | Refusal:
+    """Make a hold a booking: a consultation for a client, an appointment for a lead; a moving hold moves
+    its booking in place.
+
+    Confirming twice returns the same booking. Refusals: NOT_FOUND (no such hold, or it was given up),
+    NOT_YOURS (another conversation's or client's), HOLD_EXPIRED, PAST, SLOT_TAKEN (the hold is then
+    cancelled), ALREADY_BOOKED (this call has another booking in force; the hold is then cancelled). Raises
+    StorageError for a source the store does not know, or when there is not exactly one of client and lead.
+    """
+    if source not in SOURCES:
+        raise StorageError(f"unknown source {source!r}: one of {', '.join(SOURCES)}")
+    pending: Any = PendingBooking.get_or_none(PendingBooking.token == token)
+    if pending is None:
+        return Refusal.NOT_FOUND
+    locks.lock_consultant(pending.consultant_id)
+    pending = PendingBooking.get(PendingBooking.token == token)  # again, now that nobody else can change it
+    if pending.conversation != conversation or pending.client_id != client_id:
+        return Refusal.NOT_YOURS
+    if pending.status == HoldStatus.CONFIRMED:
+        return _known(BookingKind(pending.booking_kind), pending.booking_id)
+    if pending.status == HoldStatus.CANCELLED:
+        return Refusal.NOT_FOUND
+    if pending.status == HoldStatus.EXPIRED or pending.expires_at <= now:
+        _expire(now, PendingBooking.token == token)
+        return Refusal.HOLD_EXPIRED
+    if pending.start_at <= now:
+        _drop_holds(PendingBooking.token == token)
+        return Refusal.PAST
+    if pending.moving_id is None and (client_id is None) == (lead is None):
+        raise StorageError(
+            "a booking is for a registered client (client_id) or for a lead (lead): give exactly one"
+        )
+
+    try:
+        with proxy.atomic():
+            if pending.moving_id is not None:
+                done = _move(pending, notes)
+            else:
+                done = _book(pending, lead, notes, call_id, source, now)
+            if isinstance(done, Refusal):
+                _drop_holds(PendingBooking.token == token)
+                return done
+            PendingBooking.update(
+                status=HoldStatus.CONFIRMED,
+                confirmed_at=now,
+                booking_kind=done.kind.value,
+                booking_id=done.id,
+            ).where(PendingBooking.token == token).execute()
+    except pw.IntegrityError as error:
+        if not locks.is_unique_violation(error):
+            raise
+        _drop_holds(PendingBooking.token == token)
+        return Refusal.SLOT_TAKEN
+    return done
+
+
+def release(conversation: str, *, now: datetime) -> None:
+    """Give up the conversation's hold, if it has one."""
+    mine = PendingBooking.conversation == conversation
+    _expire(now, mine)
+    _drop_holds(mine)
+
+
+def hold_of(conversation: str, *, now: datetime) -> Hold | None:
+    """The conversation's live hold."""
+    row: Any = PendingBooking.get_or_none(
+        PendingBooking.conversation == conversation,
+        PendingBooking.status == HoldStatus.AWAITING,
+        PendingBooking.expires_at > now,
+    )
+    if row is None:
+        return None
+    return Hold(
+        token=row.token,
+        consultant_id=row.consultant_id,
+        conversation=row.conversation,
+        start=row.start_at,
+        minutes=row.minutes,
+        expires_at=row.expires_at,
+        client_id=row.client_id,
+        moving=row.moving_id,
+    )
+
+
+def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Refusal:
+    """Give up a booking and its cells; cancelling twice returns the same booking. Refusals: NOT_FOUND,
+    PAST."""
+    known = booking(kind, booking_id)
+    if known is None:
+        return Refusal.NOT_FOUND
+    locks.lock_consultant(known.consultant_id)
+    known = _known(kind, booking_id)
+    if not known.in_force:
+        return known
+    if known.start <= now:
+        return Refusal.PAST
+    table = BOOKING_TABLES[kind]
+    table.update(status=BookingStatus.CANCELLED, cancelled_at=now).where(table.id == booking_id).execute()
+    locks.free(locks.OWNER_COLUMNS[kind], booking_id)
+    _drop_holds((PendingBooking.moving_kind == kind.value) & (PendingBooking.moving_id == booking_id))
+    return _known(kind, booking_id)
+
+
+def find_bookings(*, client_id: int | None = None, phone: str | None = None, now: datetime) -> list[Booking]:
+    """Bookings in force that have not begun, by start: the client's, and those of whoever has `phone`
+    (E.164)."""
+    found: dict[str, Booking] = {}
+    if client_id is not None:
+        _collect(found, BookingKind.CONSULTATION, Consultation.client == client_id, now)
+    if phone is not None:
+        registered = Client.select(Client.id).where(Client.phone == phone)
+        _collect(found, BookingKind.CONSULTATION, Consultation.client.in_(registered), now)
+        _collect(found, BookingKind.APPOINTMENT, AppointmentBooking.phone == phone, now)
+    return sorted(found.values(), key=lambda each: each.start)
+
+
+def booking(kind: BookingKind, booking_id: str) -> Booking | None:
+    """One booking, in force or not."""
+    table = BOOKING_TABLES[kind]
+    row = table.get_or_none(table.id == booking_id)
+    return None if row is None else as_booking(kind, row)
+
+
+def bookings_of_call(call_id: str) -> list[Booking]:
+    """The bookings, in force or not, that were made in a call."""
+    return [
+        as_booking(kind, row)
+        for kind, table in BOOKING_TABLES.items()
+        for row in table.select().where(table.voice_call == call_id).order_by(table.created_at)
+    ]
+
+
+def expire_holds(now: datetime) -> int:
+    """Sweep holds that have run out and free their cells; returns how many. Reads and confirms never wait
+    for it."""
+    return _expire(now, PendingBooking.status == HoldStatus.AWAITING)
+
+
+def as_booking(kind: BookingKind, row: Any) -> Booking:
+    """A row of either booking table as a Booking; of a client, with the client's name, phone and email."""
+    person = row.client if kind is BookingKind.CONSULTATION else row
+    return Booking(
+        kind=kind,
+        id=row.id,
+        consultant_id=row.consultant_id,
+        start=row.start_at,
+        minutes=row.minutes,
+        in_force=row.status == BookingStatus.CONFIRMED,
+        client_id=row.client_id if kind is BookingKind.CONSULTATION else None,
+        name=person.name,
+        phone=person.phone,
+        email=person.email,
+        notes=row.notes,
+        call_id=row.voice_call_id,
+    )
+
+
+# --- Inside an operation ----------------------------------------------------------------------------------
+
+
+def _book(
+    pending: Any, lead: Lead | None, notes: str | None, call_id: str | None, source: str, now: datetime
+) -> Booking | Refusal:
+    if call_id is not None and any(each.in_force for each in bookings_of_call(call_id)):
+        return Refusal.ALREADY_BOOKED
+    new = {
+        "id": uuid.uuid4().hex,
+        "consultant": pending.consultant_id,
+        "start_at": pending.start_at,
+        "minutes": pending.minutes,
+        "source": source,
+        "voice_call": call_id,
+        "notes": notes,
+        "created_at": now,
+    }
+    if lead is None:
+        kind = BookingKind.CONSULTATION
+        Consultation.create(client=pending.client_id, **new)
+    else:
+        kind = BookingKind.APPOINTMENT
+        AppointmentBooking.create(name=lead.name, phone=lead.phone, email=lead.email, **new)
+    _settle_cells(pending, kind, new["id"])
+    return _known(kind, new["id"])
+
+
+def _move(pending: Any, notes: str | None) -> Booking | Refusal:
+    kind = BookingKind(pending.moving_kind)
+    moved = booking(kind, pending.moving_id)
+    if moved is None or not moved.in_force:
+        return Refusal.NOT_FOUND
+    table = BOOKING_TABLES[kind]
+    new = {"start_at": pending.start_at, "minutes": pending.minutes}
+    if notes is not None:
+        new["notes"] = notes
+    table.update(**new).where(table.id == moved.id).execute()
+    _settle_cells(pending, kind, moved.id)
+    return _known(kind, moved.id)
+
+
+def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
+    """Give the booking exactly the cells of the held slot: the hold's, those it keeps, and any the hold
+    has lost meanwhile."""
+    owner = locks.OWNER_COLUMNS[kind]
+    settings = settings_of(pending.consultant_id)
+    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings))
+    locks.hand_over(pending.token, kind, booking_id)
+    have = locks.owned(owner, booking_id)
+    if have - needed:
+        locks.free(owner, booking_id, cells=have - needed)
+    locks.take(pending.consultant_id, needed - have, owner, booking_id)
+
+
+def _expire(now: datetime, which: Any) -> int:
+    return _end_holds(which & (PendingBooking.expires_at <= now), HoldStatus.EXPIRED)
+
+
+def _drop_holds(which: Any) -> int:
+    return _end_holds(which, HoldStatus.CANCELLED)
+
+
+def _end_holds(which: Any, status: str) -> int:
+    waiting = (PendingBooking.status == HoldStatus.AWAITING) & which
+    tokens = [row.token for row in PendingBooking.select(PendingBooking.token).where(waiting)]
+    if tokens:
+        SlotLock.delete().where(SlotLock.hold.in_(tokens)).execute()
+        PendingBooking.update(status=status).where(waiting & PendingBooking.token.in_(tokens)).execute()
+    return len(tokens)
+
+
+def _collect(found: dict[str, Booking], kind: BookingKind, which: Any, now: datetime) -> None:
+    table = BOOKING_TABLES[kind]
+    rows = table.select().where(which, table.status == BookingStatus.CONFIRMED, table.start_at > now)
+    found.update((row.id, as_booking(kind, row)) for row in rows)
+
+
+def _known(kind: BookingKind, booking_id: str) -> Booking:
+    known = booking(kind, booking_id)
+    if known is None:
+        raise StorageError(f"the {kind} {booking_id} is gone, though a hold or a cell still names it")
+    return known
+
+
+__all__ = [
+    "SOURCES",
+    "as_booking",
+    "booking",
+    "bookings_of_call",
+    "cancel",
+    "confirm",
+    "expire_holds",
+    "find_bookings",
+    "hold_of",
+    "propose",
+    "release",
+]

@@ -1,0 +1,428 @@
+"""Phone calls: their turns, their analyses, the state to go on from, and what the pages show of them.
+
+Call these in `Database.run(work)`, like every operation of the store.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from storage import journal
+from storage.bookings import as_booking
+from storage.errors import StorageError
+from storage.models import (
+    BOOKING_TABLES,
+    AppointmentBooking,
+    CallAnalysis,
+    CallTurn,
+    Client,
+    Consultant,
+    Consultation,
+    MillisField,
+    VoiceCall,
+)
+from storage.people import (
+    ClientRecord,
+    ConsultantRecord,
+    ScheduledCallRecord,
+    client,
+    consultant,
+    consultants,
+    find_client,
+    scheduled_call,
+)
+from storage.results import Booking, BookingKind
+
+__all__ = [
+    "AnalysisRecord",
+    "CallDetail",
+    "CallState",
+    "CallSummary",
+    "ClientRecord",
+    "ConsultantRecord",
+    "ScheduledCallRecord",
+    "StoredTurn",
+    "analyses",
+    "call_detail",
+    "call_state",
+    "client",
+    "close_interrupted",
+    "consultant",
+    "consultants",
+    "find_client",
+    "finish_call",
+    "list_calls",
+    "note_metadata",
+    "open_call",
+    "record_analysis",
+    "record_turns",
+    "scheduled_call",
+]
+
+FIRST_STAGE = "nessun_intento"
+INTERRUPTED = "interrotta"
+
+
+class PlayedMark(Protocol):
+    """By `at` (aware UTC) the first `chars` characters of a turn had been played."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def chars(self) -> int: ...
+
+
+class SpokenTurn(Protocol):
+    """A turn as the engine has it; only its form is known here."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def heard(self) -> str | None: ...
+    @property
+    def began_at(self) -> datetime | None: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def played(self) -> Sequence[PlayedMark]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """A turn as it is stored: instants aware UTC to the millisecond, `played` as (instant, characters)."""
+
+    number: int
+    speaker: str
+    text: str
+    heard: str | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    played: tuple[tuple[datetime, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """Where a call's analyses stand: `state` is what the last `record_analysis` was given, None before the
+    first."""
+
+    call_id: str
+    stage: str
+    task: str | None
+    last_analysis: int
+    last_turn: int
+    state: Mapping[str, Any] | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRecord:
+    """One analysis: the facts it found and the availability it saw."""
+
+    number: int
+    recorded_at: datetime
+    last_turn: int
+    facts: Mapping[str, Any]
+    availability: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """One line of the calls page. `number` is the other side's; `zone` the consultant's, to show instants
+    in."""
+
+    id: str
+    direction: str
+    number: str | None
+    name: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+    interrupted: bool
+    stage: str
+    task: str | None
+    booking: Booking | None
+    callback_requested: bool
+    zone: ZoneInfo
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the call lasted; None while it goes on."""
+        return None if self.ended_at is None else self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetail:
+    """One call whole: turns in the order of their numbers, journal entries in order."""
+
+    call: CallSummary
+    turns: tuple[StoredTurn, ...]
+    journal: tuple[journal.JournalEntry, ...]
+    metadata: Mapping[str, Any]
+
+
+def open_call(
+    *,
+    bridge_call_id: str,
+    consultant_id: int,
+    direction: str,
+    caller_number: str | None,
+    dialled_number: str | None,
+    client_id: int | None = None,
+    scheduled_call_id: str | None = None,
+    now: datetime,
+) -> str:
+    """Record a call that begins; returns its id. `direction` is "inbound" or "outbound", numbers E.164."""
+    if direction not in ("inbound", "outbound"):
+        raise StorageError(f"unknown direction {direction!r} of a call: inbound or outbound")
+    call_id = uuid.uuid4().hex
+    VoiceCall.create(
+        id=call_id,
+        bridge_call_id=bridge_call_id,
+        consultant=consultant_id,
+        direction=direction,
+        caller_number=caller_number,
+        dialled_number=dialled_number,
+        client=client_id,
+        scheduled_call=scheduled_call_id,
+        started_at=now,
+        stage=FIRST_STAGE,
+        details={},
+    )
+    return call_id
+
+
+def record_turns(call_id: str, turns: Iterable[SpokenTurn]) -> None:
+    """Store turns; one with a number already stored replaces it."""
+    millis = MillisField()
+    rows = [
+        {
+            "call": call_id,
+            "number": turn.number,
+            "speaker": str(turn.speaker),
+            "text": turn.text,
+            "heard": turn.heard,
+            "began_at": turn.began_at,
+            "ended_at": turn.ended_at,
+            "played": [[millis.db_value(mark.at), mark.chars] for mark in turn.played],
+        }
+        for turn in turns
+    ]
+    if not rows:
+        return
+    replaced = [
+        CallTurn.speaker,
+        CallTurn.text,
+        CallTurn.heard,
+        CallTurn.began_at,
+        CallTurn.ended_at,
+        CallTurn.played,
+    ]
+    CallTurn.insert_many(rows).on_conflict(
+        conflict_target=[CallTurn.call, CallTurn.number], preserve=replaced
+    ).execute()
+
+
+def record_analysis(
+    call_id: str,
+    *,
+    number: int,
+    last_turn: int,
+    facts: Mapping[str, Any],
+    availability: Any,
+    state: Mapping[str, Any],
+    stage: str,
+    task: str | None,
+    now: datetime,
+) -> None:
+    """Record an analysis, also one without an event, and the state to go on from. All mappings are plain
+    JSON.
+
+    Analyses are numbered from 1 without gaps; raises StorageError when `number` does not follow the last one.
+    """
+    known = VoiceCall.update(
+        last_analysis=number, last_turn=last_turn, state=dict(state), stage=stage, task=task
+    ).where(VoiceCall.id == call_id, VoiceCall.last_analysis == number - 1)
+    if known.execute() != 1:
+        raise StorageError(
+            f"analysis {number} does not follow the last of call {call_id}: read its state again"
+        )
+    CallAnalysis.create(
+        call=call_id,
+        number=number,
+        recorded_at=now,
+        last_turn=last_turn,
+        facts=dict(facts),
+        availability=availability,
+    )
+
+
+def call_state(call_id: str) -> CallState:
+    """Where the call's analyses stand. Raises StorageError when there is no such call."""
+    row: Any = VoiceCall.get_or_none(VoiceCall.id == call_id)
+    if row is None:
+        raise StorageError(f"there is no call {call_id}")
+    return CallState(
+        call_id=call_id,
+        stage=row.stage,
+        task=row.task,
+        last_analysis=row.last_analysis,
+        last_turn=row.last_turn,
+        state=row.state,
+        metadata=row.details,
+    )
+
+
+def analyses(call_id: str) -> list[AnalysisRecord]:
+    """The call's analyses in order."""
+    rows: Any = CallAnalysis.select().where(CallAnalysis.call == call_id).order_by(CallAnalysis.number)
+    return [
+        AnalysisRecord(
+            number=row.number,
+            recorded_at=row.recorded_at,
+            last_turn=row.last_turn,
+            facts=row.facts,
+            availability=row.availability,
+        )
+        for row in rows
+    ]
+
+
+def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
+    """Add to the call's metadata: bookingCreated, bookingId, bookingType, callbackRequested, …"""
+    known = dict(call_state(call_id).metadata)
+    VoiceCall.update(details={**known, **metadata}).where(VoiceCall.id == call_id).execute()
+
+
+def finish_call(
+    call_id: str,
+    *,
+    now: datetime,
+    reason: str,
+    stage: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Close a call; the stage stays as it was unless given. A call that is closed already keeps its end."""
+    if metadata:
+        note_metadata(call_id, metadata)
+    end: dict[str, Any] = {"ended_at": now, "end_reason": reason}
+    if stage is not None:
+        end["stage"] = stage
+    VoiceCall.update(**end).where(VoiceCall.id == call_id, VoiceCall.ended_at.is_null()).execute()
+
+
+def close_interrupted(now: datetime) -> list[str]:
+    """At start: close the calls that a killed server left open, as interrupted; returns their ids. Their
+    holds expire."""
+    open_calls: Any = VoiceCall.select(VoiceCall.id).where(VoiceCall.ended_at.is_null())
+    left = [row.id for row in open_calls.order_by(VoiceCall.started_at)]
+    if left:
+        VoiceCall.update(ended_at=now, end_reason=INTERRUPTED, interrupted=True).where(
+            VoiceCall.id.in_(left)
+        ).execute()
+    return left
+
+
+def list_calls(limit: int = 50, before: str | None = None) -> list[CallSummary]:
+    """The newest calls first, at most `limit`; `before` is the id of the last call of the page before."""
+    rows: Any = _calls().order_by(VoiceCall.started_at.desc(), VoiceCall.id.desc()).limit(limit)
+    if before is not None:
+        cursor: Any = VoiceCall.get_or_none(VoiceCall.id == before)
+        if cursor is None:
+            raise StorageError(f"there is no call {before}")
+        rows = rows.where(
+            (VoiceCall.started_at < cursor.started_at)
+            | ((VoiceCall.started_at == cursor.started_at) & (VoiceCall.id < before))
+        )
+    return _summaries(list(rows))
+
+
+def call_detail(call_id: str) -> CallDetail | None:
+    """One call with its turns and its journal."""
+    rows = list(_calls().where(VoiceCall.id == call_id))
+    if not rows:
+        return None
+    turns: Any = CallTurn.select().where(CallTurn.call == call_id).order_by(CallTurn.number)
+    return CallDetail(
+        call=_summaries(rows)[0],
+        turns=tuple(_turn(row) for row in turns),
+        journal=tuple(journal.entries(call_id)),
+        metadata=rows[0].details,
+    )
+
+
+# --- Reading rows -----------------------------------------------------------------------------------------
+
+
+def _calls() -> Any:
+    return (
+        VoiceCall.select(VoiceCall, Consultant, Client)
+        .join_from(VoiceCall, Consultant)
+        .join_from(VoiceCall, Client, "LEFT OUTER")
+    )
+
+
+def _summaries(rows: list[Any]) -> list[CallSummary]:
+    booked = _bookings_of(rows)
+    return [_summary(row, booked.get(row.id)) for row in rows]
+
+
+def _summary(row: Any, booked: Booking | None) -> CallSummary:
+    person = row.client.name if row.client_id is not None else (booked.name if booked else None)
+    return CallSummary(
+        id=row.id,
+        direction=row.direction,
+        number=row.caller_number if row.direction == "inbound" else row.dialled_number,
+        name=person,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+        interrupted=row.interrupted,
+        stage=row.stage,
+        task=row.task,
+        booking=booked,
+        callback_requested=bool(row.details.get("callbackRequested")),
+        zone=ZoneInfo(row.consultant.zone),
+    )
+
+
+def _bookings_of(rows: list[Any]) -> dict[str, Booking]:
+    """For each call the booking its metadata names, else the last made in it."""
+    named = {row.id: row.details["bookingId"] for row in rows if row.details.get("bookingId")}
+    calls, ids = [row.id for row in rows], list(named.values())
+    by_id: dict[str, Booking] = {}
+    made: dict[str | None, Booking] = {}
+    for kind, table in BOOKING_TABLES.items():
+        which = table.voice_call.in_(calls) | table.id.in_(ids)
+        for row in _with_person(kind).where(which).order_by(table.created_at):
+            booked = by_id[row.id] = as_booking(kind, row)
+            made[booked.call_id] = booked
+    found = {call_id: by_id.get(named.get(call_id, "")) or made.get(call_id) for call_id in calls}
+    return {call_id: booked for call_id, booked in found.items() if booked is not None}
+
+
+def _with_person(kind: BookingKind) -> Any:
+    if kind is BookingKind.CONSULTATION:
+        return Consultation.select(Consultation, Client).join(Client)
+    return AppointmentBooking.select()
+
+
+def _turn(row: Any) -> StoredTurn:
+    millis = MillisField()
+    return StoredTurn(
+        number=row.number,
+        speaker=row.speaker,
+        text=row.text,
+        heard=row.heard,
+        began_at=row.began_at,
+        ended_at=row.ended_at,
+        played=tuple((millis.python_value(at), chars) for at, chars in row.played),
+    )
