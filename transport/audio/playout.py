@@ -61,7 +61,7 @@ class Playout:
     """Sends queued turns at the speed they are played, `lead_ms` ahead; `run` must be running.
 
     Audio comes in as PCM16 LE mono at 24 kHz, goes out at `rate` Hz in frames of `frame_ms`. A turn starts
-    with a burst of `lead_ms` (a bridge keeps that much before it plays) and is followed by `tail_ms` of silence
+    with a burst of `lead_ms` (a bridge keeps that much before it plays); `tail_ms` of silence follow it
     (or its end stays stuck there).
     """
 

@@ -1,0 +1,323 @@
+"""Places words in time: the caller's by the speech they came from, the assistant's by the audio played.
+
+Everything errs to one side: the caller's words are never placed later than they were spoken, and the
+assistant's never count as played before they were.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from engine.turns import Played, Speaker, Turn
+
+
+class CallerSpeech:
+    """The caller's speech segments (from the sound) and transcript pieces (from the model), brought together.
+
+    Pieces belong, in order of arrival, to the earliest stretch of speech that is not closed. Segments between
+    whose beginnings no assistant audio was played are one stretch: one turn, placed at the first. Speech whose
+    words have not come `wait_s` after it ended is given up; words that come in the next `late_s` cannot be
+    placed, and neither can words without open speech: their turn has `began_at` None. Without a further piece
+    for `settle_s` a transcript counts as whole. `numbers` gives turn numbers.
+    """
+
+    def __init__(
+        self, numbers: Iterator[int], *, wait_s: float = 7.0, late_s: float = 5.0, settle_s: float = 1.5
+    ) -> None:
+        self._numbers = numbers
+        self._wait = timedelta(seconds=wait_s)
+        self._late = timedelta(seconds=late_s)
+        self._settle = timedelta(seconds=settle_s)
+        self._open: list[_Stretch] = []
+        self._last: _Stretch | None = None
+        self._latest: _Segment | None = None
+        self._played: deque[tuple[datetime, datetime]] = deque(maxlen=64)
+        self._lost: _Lost | None = None
+        self._unplaced: _Stretch | None = None
+        self.given_up = 0
+
+    # --- from the sound ------------------------------------------------------------------------------------
+
+    def began(self, at: datetime) -> None:
+        """The caller began to speak at `at`."""
+        last, segment = self._last, _Segment(at)
+        together = last is not None and not self._played_between(last.segments[-1].began, at)
+        if last is not None and together and not last.closed:
+            last.segments.append(segment)
+        else:
+            began_at = min(last.began_at, at) if last is not None and together else at
+            self._last = _Stretch(began_at, [segment])
+            self._open.append(self._last)
+        self._latest = segment
+
+    def ended(self, at: datetime) -> None:
+        """The caller stopped speaking at `at`."""
+        segment, stretch = self._latest, self._last
+        if segment is None or stretch is None or segment.ended is not None:
+            return
+        segment.ended = max(at, segment.began)
+        if stretch.closing is not None and segment.ended <= stretch.closing:
+            self._close(stretch)
+        stretch.closing = None
+
+    def assistant_played(self, begin: datetime, end: datetime) -> None:
+        """The assistant's audio was played from `begin` to `end`."""
+        if self._played and begin <= self._played[-1][1]:
+            self._played[-1] = (self._played[-1][0], max(end, self._played[-1][1]))
+        else:
+            self._played.append((begin, end))
+
+    # --- from the model ------------------------------------------------------------------------------------
+
+    def words(self, text: str, now: datetime, *, finished: bool = False) -> Turn | None:
+        """A piece of the transcript that arrived at `now`; the turn it belongs to, with all its words so far.
+
+        `finished`: the model says that the utterance ended with it. None for a piece without words.
+        """
+        self.settle(now)
+        if not text.strip() and not (self._open and self._open[0].text):
+            if finished:
+                self.boundary(now)
+            return None
+        stretch = self._open[0] if self._open else None
+        lost = self._lost
+        if lost is not None and (stretch is None or stretch.began_at > lost.began):
+            lost.words = True
+            stretch = None
+        if stretch is None:
+            stretch = self._unplaced = self._unplaced or _Stretch(now, [], placed=False)
+        if stretch.number is None:
+            stretch.number = next(self._numbers)
+        stretch.text += f" {text}" if stretch.apart else text
+        stretch.apart, stretch.words_at, stretch.finished = False, now, finished
+        turn = stretch.turn()
+        if finished:
+            self._boundary_of(stretch, now)
+        return turn if turn.text else None
+
+    def boundary(self, now: datetime) -> None:
+        """The model's turn completed or was interrupted: speech that has words gets no more of them."""
+        for stretch in [*self._open[:1], self._unplaced]:
+            if stretch is not None and stretch.text:
+                self._boundary_of(stretch, now)
+        if self._lost is not None and self._lost.words:
+            self._lost = None
+
+    # --- what is known -------------------------------------------------------------------------------------
+
+    def settle(self, now: datetime) -> None:
+        """Give up speech that has waited too long for its words; counted in `given_up`."""
+        if self._lost is not None and now > self._lost.until:
+            self._lost = None
+        for stretch in list(self._open):
+            for segment in stretch.segments:
+                if segment.ended is None or segment.given_up or stretch.covers(segment):
+                    continue
+                if now - segment.ended >= self._wait:
+                    segment.given_up = True
+                    self.given_up += 1
+                    earlier = self._lost.began if self._lost else segment.began
+                    began = min(earlier, segment.began)
+                    self._lost = _Lost(began, segment.ended + self._wait + self._late)
+            if not stretch.text and all(segment.given_up for segment in stretch.segments):
+                self._shut(stretch)
+
+    def untranscribed(self, now: datetime, *, begun_by: datetime | None = None) -> bool:
+        """Whether speech (that began by `begun_by`) still waits for its words, or for more of them."""
+        stretches = [*self._open, *([self._last] if self._last and self._last.closed else [])]
+        return any(
+            self._waits(stretch, segment, now)
+            for stretch in stretches
+            for segment in stretch.segments
+            if begun_by is None or segment.began <= begun_by
+        )
+
+    def begun_since(self, instant: datetime) -> bool:
+        """Whether the caller began to speak after `instant`."""
+        return self._latest is not None and self._latest.began > instant
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _waits(self, stretch: _Stretch, segment: _Segment, now: datetime) -> bool:
+        if segment.given_up:
+            return False
+        if not stretch.covers(segment):
+            return True
+        return not stretch.finished and stretch.words_at is not None and now - stretch.words_at < self._settle
+
+    def _boundary_of(self, stretch: _Stretch, now: datetime) -> None:
+        """Close `stretch`; while its speech goes on, only once that turns out to have ended before `now`."""
+        stretch.apart = True
+        if any(segment.ended is None for segment in stretch.segments):
+            stretch.closing = now
+        else:
+            self._close(stretch)
+
+    def _close(self, stretch: _Stretch) -> None:
+        """Close `stretch`; speech in it that ended after its last words becomes a stretch of its own."""
+        if not stretch.placed:
+            self._unplaced = None
+            return
+        rest = [each for each in stretch.segments if not each.given_up and not stretch.covers(each)]
+        stretch.segments = [each for each in stretch.segments if each not in rest] or stretch.segments[:1]
+        if rest:
+            follower = _Stretch(stretch.began_at, rest)
+            self._open.insert(self._open.index(stretch) + 1, follower)
+            if self._last is stretch:
+                self._last = follower
+        self._shut(stretch)
+
+    def _shut(self, stretch: _Stretch) -> None:
+        stretch.closed = True
+        self._open.remove(stretch)
+
+    def _played_between(self, begin: datetime, end: datetime) -> bool:
+        return any(start < end and stop > begin for start, stop in self._played)
+
+
+@dataclass(slots=True, eq=False)
+class _Segment:
+    began: datetime
+    ended: datetime | None = None
+    given_up: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Stretch:
+    began_at: datetime
+    segments: list[_Segment]
+    placed: bool = True
+    text: str = ""
+    apart: bool = False  # the next piece begins a new utterance, so a new word
+    number: int | None = None
+    words_at: datetime | None = None  # when the last piece came
+    finished: bool = False
+    closing: datetime | None = None
+    closed: bool = False
+
+    def covers(self, segment: _Segment) -> bool:
+        """Whether words came after `segment` had ended."""
+        return self.words_at is not None and segment.ended is not None and self.words_at >= segment.ended
+
+    def turn(self) -> Turn:
+        assert self.number is not None
+        ended = max((each.ended for each in self.segments if each.ended), default=None)
+        return Turn(
+            self.number,
+            Speaker.CALLER,
+            " ".join(self.text.split()),
+            self.began_at if self.placed else None,
+            (ended or self.words_at) if self.placed else None,
+        )
+
+
+@dataclass(slots=True)
+class _Lost:
+    """Speech that was given up: words that come until `until` may be its own."""
+
+    began: datetime
+    until: datetime
+    words: bool = False
+
+
+# --- The assistant ----------------------------------------------------------------------------------------
+
+_MARGIN_MS = 200.0  # by how much words count as played late
+_SLOW_CHARS_PER_S = 13.0  # slow Italian: how long text lasts whose audio is not all there
+_WEIGHTS = {**dict.fromkeys("0123456789", 4.0), **dict.fromkeys(".,;:?!", 3.0)}  # spoken longer than a letter
+
+
+@dataclass(slots=True)
+class AssistantSpeech:
+    """One turn of the assistant: its words, its audio, and how much of it was played when."""
+
+    number: int
+    pieces: list[tuple[str, float]] = field(
+        default_factory=list
+    )  # words, and the audio received before them (ms)
+    audio_ms: float = 0.0
+    generated: bool = False  # all of its audio is there
+    done: bool = False  # played whole or cut off
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    cut_ms: float | None = None  # how much had been played when it was cut off
+    samples: list[tuple[datetime, float]] = field(default_factory=list)
+
+    def words(self, text: str) -> None:
+        """A piece of its transcript arrived."""
+        self.pieces.append((text, self.audio_ms))
+
+    def audio(self, ms: float) -> None:
+        """`ms` milliseconds of its audio arrived."""
+        self.audio_ms += ms
+
+    def sample(self, now: datetime, played_ms: float) -> None:
+        """At `now`, `played_ms` milliseconds of it had been played."""
+        if self.done or played_ms <= 0:
+            return
+        if self.began_at is None:
+            self.began_at = now - timedelta(milliseconds=played_ms)
+        if not self.samples or now - self.samples[-1][0] >= timedelta(milliseconds=100):
+            self.samples.append((now, played_ms))
+
+    def finish(self, now: datetime) -> None:
+        """All of it had been played at `now`."""
+        self.began_at = self.began_at or now - timedelta(milliseconds=self.audio_ms)
+        self.ended_at, self.done = now, True
+
+    def cut(self, now: datetime, played_ms: float) -> None:
+        """It was cut off at `now`, with `played_ms` milliseconds played."""
+        if self.generated and self.audio_ms and played_ms >= self.audio_ms - 1:
+            self.finish(now)
+            return
+        self.sample(now, played_ms)
+        self.began_at = self.began_at or now
+        self.ended_at, self.cut_ms, self.done = now, played_ms, True
+
+    def turn(self) -> Turn:
+        """The turn as it is known now."""
+        raw = "".join(text for text, _ in self.pieces)
+        text = " ".join(raw.split())
+        heard = None if self.cut_ms is None else _whole_words(text, self._chars(text, raw, self.cut_ms))
+        most = len(text if heard is None else heard)
+        played: list[Played] = []
+        for at, ms in self.samples:
+            chars = min(self._chars(text, raw, ms), most)
+            if chars > (played[-1].chars if played else 0):
+                played.append(Played(at, chars))
+        return Turn(
+            self.number,
+            Speaker.ASSISTANT,
+            text,
+            self.began_at,
+            self.ended_at,
+            heard=heard,
+            played=tuple(played),
+        )
+
+    def _chars(self, text: str, raw: str, ms: float) -> int:
+        """How many characters of `text` were surely played after `ms` milliseconds."""
+        total = self.audio_ms
+        if not self.generated:
+            total = max(total, len(text) / _SLOW_CHARS_PER_S * 1000)
+        if not text or total <= 0:
+            return 0
+        share = max(0.0, min(1.0, (ms - _MARGIN_MS) / total))
+        weights = list(accumulate(_WEIGHTS.get(char, 1.0) for char in text))
+        chars = min(int(len(text) * share), bisect_right(weights, weights[-1] * share))
+        if not self.generated:
+            arrived = sum(len(piece) for piece, after_ms in self.pieces if after_ms <= ms)
+            chars = min(chars, int(len(text) * arrived / len(raw)))
+        return chars
+
+
+def _whole_words(text: str, chars: int) -> str:
+    """The first `chars` characters of `text`, without a word that is cut in two."""
+    if chars < len(text) and not text[chars].isspace():
+        chars = text.rfind(" ", 0, chars) + 1
+    return text[:chars].rstrip()
