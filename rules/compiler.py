@@ -7,7 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any as Toml
 
-from rules.conditions import ALWAYS, NEVER, All, Among, Any, Between, Condition, negate, simplify
+from rules.conditions import (
+    ALWAYS,
+    MAX_GROUPS,
+    NEVER,
+    All,
+    Among,
+    Any,
+    Between,
+    Condition,
+    engine_form,
+    groups,
+    negate,
+    simplify,
+)
 from rules.errors import nearest
 from rules.facts import EVENTS, FACTS, Fact, Value, allowed
 from rules.limits import RANGES, Limits
@@ -96,8 +109,8 @@ class _RuleReader:
     def event(self, value: object) -> str | None:
         if value is None:
             return None
-        if value in EVENTS:
-            return str(value)
+        if isinstance(value, str) and value in EVENTS:
+            return value
         hint = nearest(value, EVENTS) or f"; known are {', '.join(EVENTS)}"
         self.wrong("event", f"{value!r} is no event{hint}")
         return None
@@ -120,8 +133,14 @@ class _RuleReader:
         if len(self.source.problems) == before:
             if condition == NEVER:
                 self.wrong("when", "it can never hold")
-            if condition == ALWAYS:
+            elif condition == ALWAYS:
                 self.wrong("when", "it always holds: leave out what says nothing, or name a fact")
+            elif (count := groups(engine_form(condition))) > MAX_GROUPS:
+                self.wrong(
+                    "when",
+                    f"too intricate: {count} groups of alternatives or ranges within each other, "
+                    f"and no more than {MAX_GROUPS} can be used; split the rule",
+                )
         return condition
 
     def table(self, table: Mapping[str, Toml]) -> Condition:
@@ -157,6 +176,8 @@ class _RuleReader:
                 self.wrong(fact.name, f"{test!r} is no test of a {fact.kind}{hint}")
             elif test in ("in", "not_in") and (not isinstance(value, list) or not value):
                 self.wrong(fact.name, f"{test!r} needs a list of values")
+            elif test == "not" and isinstance(value, list):
+                self.wrong(fact.name, "'not' needs one value; for several write { not_in = [...] }")
             elif test in ("in", "not_in", "not"):
                 found = self.equal(fact, value if isinstance(value, list) else [value])
                 parts.append(found if test == "in" else negate(found))

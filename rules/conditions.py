@@ -45,6 +45,9 @@ class Any:
 
 Condition = Among | Between | All | Any
 
+#: The engine fails at 16 groups in one rule; the decider adds one of its own.
+MAX_GROUPS = 12
+
 ALWAYS = All(())
 NEVER = Any(())
 
@@ -76,12 +79,12 @@ def simplify(condition: Condition) -> Condition:
                 return NEVER
             return ALWAYS if low <= 0 and high is None else condition
         case All(parts):
-            kept = tuple(part for part in map(simplify, parts) if part != ALWAYS)
+            kept = _flat(All, parts, ALWAYS)
             if NEVER in kept:
                 return NEVER
             return kept[0] if len(kept) == 1 else All(kept)
         case Any(parts):
-            kept = tuple(part for part in map(simplify, parts) if part != NEVER)
+            kept = _flat(Any, parts, NEVER)
             if ALWAYS in kept:
                 return ALWAYS
             return kept[0] if len(kept) == 1 else Any(kept)
@@ -92,6 +95,8 @@ def engine_form(condition: Condition) -> dict[str, Json]:
     match condition:
         case Among(fact, values):
             return _joined("$or", [{fact: value} for value in values])
+        case Between(fact, low, high) if low == high:
+            return {fact: low}
         case Between(fact, low, high):
             at_least = [{"$gte": {fact: low}}] if low > 0 else []
             at_most = [{"$lte": {fact: high}}] if high is not None else []
@@ -100,6 +105,23 @@ def engine_form(condition: Condition) -> dict[str, Json]:
             return _joined("$and", [engine_form(part) for part in parts])
         case Any(parts):
             return _joined("$or", [engine_form(part) for part in parts])
+
+
+def groups(form: dict[str, Json]) -> int:
+    """How many groups (`$and`, `$or`) an engine form is made of, nested ones included."""
+    [(operator, parts)] = form.items()
+    return 1 + sum(map(groups, parts)) if operator in ("$and", "$or") else 0
+
+
+def _flat(
+    kind: type[All] | type[Any], parts: tuple[Condition, ...], empty: Condition
+) -> tuple[Condition, ...]:
+    """Simplified parts, each once; those of the same kind opened, those that say nothing left out."""
+    kept: dict[Condition, None] = {}
+    for part in map(simplify, parts):
+        if part != empty:
+            kept.update(dict.fromkeys(part.parts if isinstance(part, kind) else (part,)))
+    return tuple(kept)
 
 
 def _joined(operator: str, parts: list[dict[str, Json]]) -> dict[str, Json]:

@@ -43,7 +43,7 @@ class Decider:
     """Decides by one set of rules. Safe to use from several threads; one decision at a time."""
 
     def __init__(self, ruleset: RuleSet) -> None:
-        """Raises DecisionError for more rules than the engine can be trusted with."""
+        """Raises DecisionError for rules that the engine does not take, or too many to trust it with."""
         rules = ruleset.decisions
         if len(rules) > MAX_RULES:
             raise DecisionError(f"{len(rules)} rules: no more than {MAX_RULES} can be used")
@@ -53,11 +53,14 @@ class Decider:
         self._answers: list[tuple[str, object]] = []
         self._host = _Host()
         definition: dict[str, Any] = {
-            rule.id: self._definition(rule.id, rank, _condition(rule))
+            rule.id: self._definition(rule.id, rank, _conditions(rule))
             for rank, rule in enumerate(rules, start=1)
         }
-        definition[_NOTHING] = self._definition(_NOTHING, len(rules) + 1, None)
-        self._host.set_rulesets({_RULESET: definition})
+        definition[_NOTHING] = self._definition(_NOTHING, len(rules) + 1, [])
+        try:
+            self._host.set_rulesets({_RULESET: definition})
+        except Exception as error:
+            raise DecisionError(f"the rule engine does not take these rules: {error}") from error
 
     def decide(self, facts: Mapping[str, object], fired: Collection[str]) -> Decision:
         """The decision of the first rule that matches `facts` and whose event is not yet among `fired`.
@@ -74,16 +77,19 @@ class Decider:
         with self._lock:
             nonce = f"n{next(self._nonces)}"
             self._answers.clear()
-            state = self._host.post(_RULESET, {**event, "sid": "0", _NONCE: nonce})
+            try:
+                state = self._host.post(_RULESET, {**event, "sid": "0", _NONCE: nonce})
+            except Exception as error:
+                raise DecisionError(f"the rule engine failed: {error}") from error
             answers = list(self._answers)
         if len(answers) != 1 or answers[0][1] != nonce or not state or "exception" in state:
             raise DecisionError(f"the rule engine is out of step: {answers!r} came for {nonce!r}")
         return self._decisions.get(answers[0][0], _NO_DECISION)
 
-    def _definition(self, rule_id: str, rank: int, condition: dict[str, Any] | None) -> dict[str, Any]:
-        known: dict[str, Any] = {"$ex": {_NONCE: 1}}
+    def _definition(self, rule_id: str, rank: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
+        asked = {"$ex": {_NONCE: 1}}
         # The engine changes what it is given, hence the copy.
-        match = known if condition is None else {"$and": [known, copy.deepcopy(condition)]}
+        match = {"$and": [asked, *copy.deepcopy(conditions)]} if conditions else asked
         return {"pri": rank, "all": [{"m": match}], "run": self._action(rule_id)}
 
     def _action(self, rule_id: str) -> Callable[[Any], None]:
@@ -99,10 +105,10 @@ def _fired(event: str) -> str:
     return f"fired_{event}"
 
 
-def _condition(rule: Rule) -> dict[str, Any]:
+def _conditions(rule: Rule) -> list[dict[str, Any]]:
     """What must hold for `rule`: its own condition, and that its event has not yet been proposed."""
-    condition = engine_form(rule.when)
-    return condition if rule.event is None else {"$and": [condition, {_fired(rule.event): False}]}
+    still_open = [{_fired(rule.event): False}] if rule.event else []
+    return [*still_open, engine_form(rule.when)]
 
 
 class _Host(engine.Host):  # type: ignore[misc]
