@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-BELOW_TWENTY = ["zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove", "dieci", "undici", "dodici", "tredici", "quattordici", "quindici", "sedici", "diciassette", "diciotto", "diciannove"]
+BELOW_TWENTY = [
+    "zero",
+    "uno",
+    "due",
+    "tre",
+    "quattro",
+    "cinque",
+    "sei",
+    "sette",
+    "otto",
+    "nove",
+    "dieci",
+    "undici",
+    "dodici",
+    "tredici",
+    "quattordici",
+    "quindici",
+    "sedici",
+    "diciassette",
+    "diciotto",
+    "diciannove",
+]
 TENS = ["venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta"]
 HUNDRED = "cento"
 THOUSAND = ("mille", "mila")
@@ -10,7 +31,21 @@ ONE = ("un", "una")
 ORDINALS = {
     word + ending: value
     for value, word in enumerate(
-        ["prim", "second", "terz", "quart", "quint", "sest", "settim", "ottav", "non", "decim", "undicesim", "dodicesim"], start=1
+        [
+            "prim",
+            "second",
+            "terz",
+            "quart",
+            "quint",
+            "sest",
+            "settim",
+            "ottav",
+            "non",
+            "decim",
+            "undicesim",
+            "dodicesim",
+        ],
+        start=1,
     )
     for ending in "oa"
 }

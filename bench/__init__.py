@@ -1,0 +1,1 @@
+"""Measurements of the product: how right, and how fast."""

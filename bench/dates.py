@@ -1,0 +1,156 @@
+"""How often days and times of real Italian examples are read right, beside plain dateparser.
+
+Run: python -m bench.dates [folder with duckling_it_time.jsonl and rustling_it_time.jsonl] [--wrong]
+The folder may also come from BENCH_DATA; the default is ../shared/data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dateparser
+
+from engine.understanding.dates import find_dates
+from engine.understanding.times import find_times
+
+FILES = ("duckling_it_time.jsonl", "rustling_it_time.jsonl")
+DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
+
+# Rows no booking could need, by reason; the first that fits counts.
+EXCLUDED: dict[str, re.Pattern[str]] = {
+    "an instant now": re.compile(
+        r"^(subito|immediatamente|(in )?questo momento.*|ora|adesso|.*in questo momento.*)$", re.I
+    ),
+    "seconds, minutes or hours from now": re.compile(
+        r"second[oi]\b|\bsec\b|(tra|fra|in|ultim[aeo]|scors[ae]|prossim[ae]|\d|due)\b.*\b(minut[oi]|min|or[ae])\b(?! (\d|tre|otto|quindici|sedici|undici))|mezz'?ora|ore fa",
+        re.I,
+    ),
+    "another time zone": re.compile(r"\b(CET|GMT)\b", re.I),
+    "days of observance": re.compile(r"^giornata\b", re.I),
+    "history": re.compile(r"\b(idi)\b", re.I),
+}
+GRAINS = {"day", "hour", "minute"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example: what is said, when, and the instant expected; `timed` when a time of day is said too."""
+
+    said: str
+    now: datetime
+    expected: datetime
+    timed: bool
+
+
+def rows(folder: Path, excluded: Counter[str]) -> Iterator[Row]:
+    """The examples a booking could need; counts the others in `excluded` by reason."""
+    for name in FILES:
+        for line in (folder / name).read_text().splitlines():
+            row = json.loads(line)
+            expected = row["expected"]
+            reason = _reason(row["utterance"], expected)
+            if reason is not None:
+                excluded[reason] += 1
+                continue
+            now = datetime.fromisoformat(row["reference"])
+            value = datetime.fromisoformat(expected["value"]).replace(tzinfo=now.tzinfo)
+            yield Row(row["utterance"], now, value, expected["grain"] != "day")
+
+
+def _reason(said: str, expected: dict[str, str]) -> str | None:
+    if expected["kind"] != "point":
+        return "a stretch, not a point"
+    if expected["grain"] not in GRAINS:
+        return f"a {expected['grain']}, not a day or a time"
+    return next((why for why, words in EXCLUDED.items() if words.search(said)), None)
+
+
+def ours(row: Row) -> str:
+    """The verdict on our reading: right, open (the expected among the candidates), asked, nothing or wrong."""
+    dates, times = find_dates(row.said, row.now), find_times(row.said)
+    verdicts = []
+    if row.timed:
+        verdicts.append(_one([m.candidates for m in times], [m.problems for m in times], row.expected.time()))
+    if dates or not row.timed:
+        day = row.expected.date()
+        if row.timed and row.expected.hour == 0:
+            day -= (
+                timedelta(days=1)
+                if (day - timedelta(days=1)) in [d for m in dates for d in m.candidates]
+                else timedelta()
+            )
+        verdicts.append(_one([m.candidates for m in dates], [m.problems for m in dates], day))
+    return max(verdicts, key=ORDER.index)
+
+
+ORDER = ("right", "open", "asked", "nothing", "wrong")
+
+
+def _one(candidates: list[tuple[object, ...]], problems: list[frozenset[object]], expected: object) -> str:
+    if not candidates:
+        return "nothing"
+    if len(candidates) > 1:
+        return "wrong"
+    flagged = {str(problem) for problem in problems[0]} - {"past"}
+    if candidates[0] == (expected,):
+        return "asked" if flagged else "right"
+    if expected in candidates[0]:
+        return "open"
+    return "asked" if flagged else "wrong"
+
+
+def plain(row: Row) -> str:
+    """The verdict on what dateparser alone makes of the whole example."""
+    settings = {"RELATIVE_BASE": row.now.replace(tzinfo=None), "PREFER_DATES_FROM": "future"}
+    found = dateparser.parse(row.said, languages=["it"], settings=settings)
+    if found is None:
+        return "nothing"
+    same = found.date() == row.expected.date()
+    if row.timed:
+        same = same and (found.hour, found.minute) == (row.expected.hour, row.expected.minute)
+    return "right" if same else "wrong"
+
+
+def main(arguments: list[str]) -> None:
+    """Print both scores, the rows left out, and with --wrong what we miss."""
+    paths = [argument for argument in arguments if not argument.startswith("--")]
+    folder = Path(paths[0] if paths else os.environ.get("BENCH_DATA", DEFAULT_FOLDER))
+    excluded: Counter[str] = Counter()
+    examples = list(rows(folder, excluded))
+    readers: dict[str, Callable[[Row], str]] = {"ours": ours, "dateparser alone": plain}
+    for name, reader in readers.items():
+        begun = time.perf_counter()
+        verdicts = [reader(row) for row in examples]
+        each = (time.perf_counter() - begun) / len(examples) * 1e6
+        score = Counter(verdicts)
+        shares = ", ".join(
+            f"{verdict} {score[verdict] / len(examples):.1%} ({score[verdict]})" for verdict in ORDER
+        )
+        print(f"{name:17} {len(examples)} rows: {shares}; {each:.0f} µs each")
+        if name == "ours" and "--wrong" in arguments:
+            for row, verdict in zip(examples, verdicts, strict=True):
+                if verdict not in ("right",):
+                    dates = [
+                        (m.text, [str(day) for day in m.candidates]) for m in find_dates(row.said, row.now)
+                    ]
+                    times = [(m.text, [f"{at:%H:%M}" for at in m.candidates]) for m in find_times(row.said)]
+                    print(
+                        f"  {verdict}: {row.said!r} is {row.expected:%a %Y-%m-%d %H:%M}, read {dates} {times}"
+                    )
+    print("left out:", ", ".join(f"{count} {reason}" for reason, count in excluded.most_common()))
+    print(
+        "right: as expected; open: among several candidates; asked: flagged; nothing: not seen; wrong: silent"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

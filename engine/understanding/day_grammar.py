@@ -1,0 +1,497 @@
+"""Which words of a text express a day: one atom at a time, and the atoms that together name one day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from engine.understanding.days import (
+    Both,
+    Day,
+    Doubtful,
+    Feast,
+    Meaning,
+    Nth,
+    Offset,
+    Weekday,
+    Which,
+    Written,
+)
+from engine.understanding.it import calendar as italian
+from engine.understanding.it.numbers import ORDINALS, spelled
+from engine.understanding.numbers import number_at, ordinal_at
+from engine.understanding.text import Token
+
+T = TypeVar("T")
+Tokens = Sequence[Token]
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A day expression over tokens `start` to `end` (exclusive). `kind` says what of a day it names."""
+
+    start: int
+    end: int
+    day: Day
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayWords:
+    """Atoms that name one day, or several when punctuation parts two that disagree; `cuts` says before which."""
+
+    atoms: tuple[Atom, ...]
+    cuts: tuple[bool, ...]
+
+    @property
+    def start(self) -> int:
+        """The first token."""
+        return self.atoms[0].start
+
+    @property
+    def end(self) -> int:
+        """The token after the last."""
+        return self.atoms[-1].end
+
+    @property
+    def is_list(self) -> bool:
+        """Whether punctuation before a weekday makes it another day, should it not agree ("domani, mercoledì")."""
+        return any(cut and atom.kind == "weekday" for atom, cut in zip(self.atoms, self.cuts, strict=True))
+
+    @property
+    def day(self) -> Day:
+        """All atoms taken together."""
+        day = self.atoms[0].day
+        for atom in self.atoms[1:]:
+            day = Both(day, atom.day)
+        return day
+
+
+def word(tokens: Tokens, i: int) -> str:
+    """The folded word at `i`, "" outside the text."""
+    return tokens[i].text if 0 <= i < len(tokens) else ""
+
+
+def phrase_table(phrases: Mapping[tuple[str, ...], T]) -> dict[str, list[tuple[tuple[str, ...], T]]]:
+    """`phrases` by their first word, the longest first."""
+    table: dict[str, list[tuple[tuple[str, ...], T]]] = {}
+    for words, value in sorted(phrases.items(), key=lambda entry: -len(entry[0])):
+        table.setdefault(words[0], []).append((words, value))
+    return table
+
+
+def phrase_at(
+    tokens: Tokens, i: int, table: Mapping[str, list[tuple[tuple[str, ...], T]]]
+) -> tuple[T, int] | None:
+    """The value of the phrase that begins at `i`, and the index after it."""
+    for words, value in table.get(word(tokens, i), ()):
+        if all(word(tokens, i + n) == said for n, said in enumerate(words)):
+            return value, i + len(words)
+    return None
+
+
+_RELATIVE = phrase_table(italian.RELATIVE_PHRASES)
+_WEEKS = phrase_table(italian.WEEKS)
+_MONTHS_AHEAD = phrase_table(italian.MONTHS_AHEAD)
+_FEASTS = phrase_table(italian.FEASTS)
+_COMING = phrase_table(dict.fromkeys(italian.COMING_AFTER, True))
+_DIGITS = frozenset("0123456789")
+_MONTHS = italian.MONTHS | italian.SHORT_MONTHS
+_FIRST_YEAR, _LAST_YEAR, _CENTURY, _PIVOT = 1900, 2199, 2000, 70
+_LATEST_DAY, _MONTHS_A_YEAR, _LAST_HOUR = 31, 12, 24
+
+
+def day_at(tokens: Tokens, i: int) -> DayWords | None:
+    """The longest expression of one day that begins at token `i`."""
+    first = _atom_at(tokens, i)
+    if first is None:
+        return None
+    atoms, cuts = [first], [False]
+    while (found := _next_atom(tokens, atoms)) is not None:
+        cuts.append(any(token.cut for token in tokens[atoms[-1].end : found.start + 1]))
+        atoms.append(found)
+    return DayWords(tuple(atoms), tuple(cuts))
+
+
+def _next_atom(tokens: Tokens, atoms: Sequence[Atom]) -> Atom | None:
+    """An atom that goes on naming the same day: of another kind, with little but joining words before it."""
+    kinds = {atom.kind for atom in atoms}
+    end = atoms[-1].end
+    for skip in range(3):
+        at = end + skip
+        if skip and word(tokens, at - 1) not in italian.JOINERS and word(tokens, at - 1) not in italian.PARTS:
+            return None
+        if atoms[-1].kind == "weekday" and (number := day_number_at(tokens, at)) is not None:
+            return number
+        atom = _atom_at(tokens, at)
+        if atom is not None:
+            if atom.kind == "weekday" and day_number_at(tokens, atom.end) is not None and "number" in kinds:
+                return None
+            return None if atom.kind in kinds or {atom.kind, *kinds} >= {"number", "feast"} else atom
+    return None
+
+
+def _atom_at(tokens: Tokens, i: int) -> Atom | None:
+    said = word(tokens, i)
+    if not said:
+        return None
+    if said[0] in _DIGITS:
+        return _digits_at(tokens, i)
+    for rule in _RULES.get(said, ()):
+        found = rule(tokens, i)
+        if found is not None:
+            return found
+    return None
+
+
+# --- Words relative to today ----------------------------------------------------------------------------------
+
+
+def _relative(tokens: Tokens, i: int) -> Atom | None:
+    found = phrase_at(tokens, i, _RELATIVE)
+    if found is None:
+        days = italian.RELATIVE_DAYS.get(word(tokens, i))
+        if days is None:
+            return None
+        found = days, i + 1
+    days, end = found
+    more = italian.DAYS_TO.get(word(tokens, end + 1)) if word(tokens, end) == "a" else None
+    if more is not None:
+        return Atom(i, end + 2, Offset(days + more), "relative")
+    return Atom(i, end, Offset(days), "relative")
+
+
+def _within(tokens: Tokens, i: int) -> Atom | None:
+    """ "tra tre giorni", "fra una settimana esatta"."""
+    span = _span_at(tokens, i + 1)
+    if span is None:
+        return None
+    days, months, end = span
+    if word(tokens, end) in italian.NOT_CALENDAR or word(tokens, end) in italian.AND:
+        return None
+    if word(tokens, end) in italian.EXACTLY:
+        end += 1
+    return Atom(i, end, Offset(days, months), "relative")
+
+
+def _span_at(tokens: Tokens, i: int) -> tuple[int, int, int] | None:
+    number = number_at(tokens, i)
+    unit = italian.UNITS.get(word(tokens, number[1])) if number is not None else None
+    if number is None or unit is None:
+        return None
+    return unit[0] * number[0], unit[1] * number[0], number[1] + 1
+
+
+def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
+    """ "tre giorni fa", "una settimana esatta", "una settimana da oggi"."""
+    span = _span_at(tokens, i)
+    if span is None:
+        return None
+    days, months, end = span
+    if word(tokens, end) == italian.AGO:
+        return Atom(i, end + 1, Offset(-days, -months), "relative")
+    if days != 7:
+        return None
+    if word(tokens, end) in italian.EXACTLY:
+        return Atom(i, end + 1, Offset(days), "relative")
+    if word(tokens, end) == "da" and word(tokens, end + 1) in ("oggi", "domani"):
+        return Atom(i, end + 2, Offset(days + italian.RELATIVE_DAYS[word(tokens, end + 1)]), "relative")
+    return None
+
+
+# --- Weekdays -------------------------------------------------------------------------------------------------
+
+
+def _weekday_number(tokens: Tokens, i: int) -> int | None:
+    said = word(tokens, i)
+    full = italian.WEEKDAYS.get(said)
+    if full is not None:
+        return full
+    short = italian.SHORT_WEEKDAYS.get(said)
+    if short is not None and (len(tokens) == 1 or day_number_at(tokens, i + 1) is not None):
+        return short
+    return None
+
+
+def _weekday(tokens: Tokens, i: int) -> Atom | None:
+    weekday = _weekday_number(tokens, i)
+    if weekday is None:
+        return None
+    which, weeks, end = _after_weekday(tokens, i + 1, weekday)
+    if isinstance(weeks, Doubtful):
+        return Atom(i, end, weeks, "weekday")
+    return Atom(i, end, Weekday(weekday, which, weeks), "weekday")
+
+
+def _after_weekday(tokens: Tokens, i: int, weekday: int) -> tuple[Which, tuple[int, ...] | Doubtful, int]:
+    """What is said of a weekday behind it, and the index after that."""
+    said = word(tokens, i)
+    if said in italian.NEXT_AFTER or (said == "dopo" and not _goes_on(tokens, i + 1)):
+        return Which.NEXT, (), i + 1
+    if said in italian.LAST:
+        return Which.LAST, (), i + 1
+    if (found := phrase_at(tokens, i, _COMING)) is not None:
+        return Which.COMING, (), found[1]
+    if said == "a" and word(tokens, i + 1) in ("otto", "8"):
+        bare = Weekday(weekday)
+        return Which.BARE, Doubtful((bare, Weekday(weekday, Which.NEXT))), i + 2
+    skip = i + 1 if said in italian.OF or said in italian.ARTICLES or said == "quell" else i
+    if (week := phrase_at(tokens, skip, _WEEKS)) is not None:
+        return Which.BARE, week[0], week[1]
+    if (
+        said in italian.IN
+        and (span := _span_at(tokens, i + 1)) is not None
+        and not span[0] % 7
+        and not span[1]
+    ):
+        weeks = span[0] // 7
+        return Which.BARE, Doubtful((Weekday(weekday, weeks=(weeks,)), _Later(weekday, weeks))), span[2]
+    return Which.BARE, (), i
+
+
+def _goes_on(tokens: Tokens, i: int) -> bool:
+    """Whether "dopo" at `i - 1` begins "dopo le 15", "dopo pranzo" rather than ending "il mercoledì dopo"."""
+    return i < len(tokens) and not tokens[i].cut and word(tokens, i) not in italian.TIME_LEADS
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """The coming weekday, and so many weeks on."""
+
+    weekday: int
+    weeks: int
+
+    def on(self, today: date) -> Meaning:
+        """See `Day.on`."""
+        return Offset(self.weeks * 7).on(Weekday(self.weekday).coming(today))
+
+
+def _qualified_weekday(tokens: Tokens, i: int) -> Atom | None:
+    """ "questo mercoledì", "il prossimo mercoledì", "lo scorso venerdì"."""
+    said = word(tokens, i)
+    weekday = _weekday_number(tokens, i + 1)
+    if weekday is None:
+        return None
+    if said in italian.LAST_BEFORE:
+        return Atom(i, i + 2, Weekday(weekday, Which.LAST), "weekday")
+    if said in italian.NEXT:
+        return Atom(i, i + 2, Weekday(weekday, Which.NEXT), "weekday")
+    which, weeks, end = _after_weekday(tokens, i + 2, weekday)
+    if isinstance(weeks, Doubtful):
+        return Atom(i, end, weeks, "weekday")
+    return Atom(i, end, Weekday(weekday, Which.THIS if which is Which.BARE else which, weeks), "weekday")
+
+
+def _week_then_weekday(tokens: Tokens, i: int) -> Atom | None:
+    """ "la settimana prossima mercoledì", "la prossima settimana, di giovedì"."""
+    week = phrase_at(tokens, i, _WEEKS)
+    if week is None:
+        return None
+    at = week[1] + (word(tokens, week[1]) in italian.OF or word(tokens, week[1]) in italian.ARTICLES)
+    weekday = _weekday_number(tokens, at)
+    return None if weekday is None else Atom(i, at + 1, Weekday(weekday, weeks=week[0]), "weekday")
+
+
+# --- Written days ---------------------------------------------------------------------------------------------
+
+
+def _plain_day(tokens: Tokens, i: int) -> tuple[int, int] | None:
+    """A day number in digits or words, "primo" and "1°" too, and the index after it."""
+    found = ordinal_at(tokens, i)
+    if found is not None and (found[0] == 1 or word(tokens, i)[0] in _DIGITS):
+        return found if word(tokens, i) != "prima" else None
+    return number_at(tokens, i)
+
+
+def month_at(tokens: Tokens, i: int) -> tuple[int, int] | None:
+    """The month at `i`, perhaps after "di" or "del mese di", and the index after it."""
+    at = i + 1 if word(tokens, i) in italian.OF else i
+    if word(tokens, at) == italian.MONTH_NOUN and word(tokens, at + 1) in italian.OF:
+        at += 2
+    month = _MONTHS.get(word(tokens, at))
+    return None if month is None else (month, at + 1)
+
+
+def year_at(tokens: Tokens, i: int) -> tuple[int | None, int]:
+    """The year at `i`, perhaps after "del", and the index after it; else None and `i`."""
+    at = i + 1 if word(tokens, i) in ("del", "dell", "nel") else i
+    found = number_at(tokens, at)
+    if found is not None and _FIRST_YEAR <= found[0] <= _LAST_YEAR:
+        return found[0], found[1]
+    return None, i
+
+
+def _with_month(tokens: Tokens, i: int) -> Atom | None:
+    """ "3 aprile", "tre di aprile 2027", "primo marzo", "11 del mese prossimo"."""
+    number = _plain_day(tokens, i)
+    if number is None or not 0 <= number[0] < 100:
+        return None
+    day, end = number
+    month = month_at(tokens, end)
+    if month is not None and not tokens[end].cut:
+        year, end = year_at(tokens, month[1])
+        return Atom(i, end, Written(day, month[0], year), "number")
+    at = end + 1 if word(tokens, end) in italian.OF else end
+    ahead = phrase_at(tokens, at, _MONTHS_AHEAD) if 1 <= day <= _LATEST_DAY else None
+    if ahead is not None:
+        return Atom(i, ahead[1], Written(day, months=ahead[0]), "number")
+    if word(tokens, end) == "del" and word(tokens, end + 1) == italian.MONTH_NOUN and 1 <= day <= _LATEST_DAY:
+        return Atom(i, end + 2, Written(day), "number")
+    return None
+
+
+def day_number_at(tokens: Tokens, i: int) -> Atom | None:
+    """A day that a weekday, an article or "giorno" has announced: "11", "undici febbraio", "11/2"."""
+    found = _with_month(tokens, i) or _separated(tokens, i, announced=True)
+    if found is not None:
+        return found
+    number = _plain_day(tokens, i)
+    if (
+        number is None
+        or not 1 <= number[0] <= _LATEST_DAY
+        or word(tokens, i) in ("un", "una", "uno", "prima")
+    ):
+        return None
+    day, end = number
+    after = word(tokens, end)
+    if after in italian.COUNTED and not (after in ("ore", "ora") and number_at(tokens, end + 1)):
+        return None
+    if end < len(tokens) and not tokens[end].cut and (number_at(tokens, end) or after in italian.MONEY):
+        return None
+    if after in italian.AND and (
+        word(tokens, end + 1) in ("mezza", "mezzo") or word(tokens, end + 1) == "un"
+    ):
+        return None
+    doubtful = word(tokens, i) == "primo" and after not in italian.AFTER_FIRST
+    return Atom(i, end, Written(day, doubtful=doubtful), "number")
+
+
+def _separated(tokens: Tokens, i: int, *, announced: bool) -> Atom | None:
+    """ "11/02", "11/2/2026", "11.2.26", "2026-02-11"; with points or dashes only a year or an announcement."""
+    said = word(tokens, i)
+    for sign in "/.-":
+        parts = said.split(sign, 3)
+        if len(parts) == 1:
+            continue
+        if not all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts):
+            return None
+        return _from_parts(tokens, i, sign, parts, announced=announced)
+    return None
+
+
+def _from_parts(tokens: Tokens, i: int, sign: str, parts: list[str], *, announced: bool) -> Atom | None:
+    numbers = [int(part) for part in parts]
+    if len(parts) == 3:
+        if len(parts[0]) == 4:
+            year, month, day = numbers
+        else:
+            day, month, year = numbers
+            if len(parts[2]) == 2:
+                year += _CENTURY if year < _PIVOT else _CENTURY - 100
+        plausible = _FIRST_YEAR <= year <= _LAST_YEAR and max(map(len, parts)) <= 4
+        return (
+            Atom(i, i + 1, Written(day, month, year), "number") if plausible and len(parts[1]) <= 2 else None
+        )
+    if len(parts) != 2 or max(map(len, parts)) > 2:
+        return None
+    day, month = numbers
+    possible = 1 <= day <= _LATEST_DAY and 1 <= month <= _MONTHS_A_YEAR
+    fraction = word(tokens, i + 1) in ("d", "di", "ora") or word(tokens, i + 1) in italian.COUNTED
+    if sign == "/":
+        return (
+            Atom(i, i + 1, Written(day, month), "number")
+            if (possible and not fraction) or announced
+            else None
+        )
+    if possible and (announced or day > _LAST_HOUR) and not fraction:
+        return Atom(i, i + 1, Written(day, month), "number")
+    return None
+
+
+def _digits_at(tokens: Tokens, i: int) -> Atom | None:
+    found = _with_month(tokens, i) or _separated(tokens, i, announced=False)
+    return found or _nth(tokens, i) or _ago_or_exact(tokens, i)
+
+
+def _announced_day(tokens: Tokens, i: int) -> Atom | None:
+    """ "l'11", "il tre", "il giorno 12", "del 15", "all'11 febbraio"."""
+    at = i + 1
+    if word(tokens, at) in italian.DAY_NOUN:
+        at += 1
+    if word(tokens, i) == "all":
+        found = _with_month(tokens, at)
+    else:
+        found = day_number_at(tokens, at)
+    return None if found is None else Atom(i, found.end, found.day, found.kind)
+
+
+# --- The first Monday of March, holidays ----------------------------------------------------------------------
+
+
+def _nth(tokens: Tokens, i: int) -> Atom | None:
+    """ "il primo lunedì di marzo", "l'ultimo venerdì del mese", "il terzo giorno di ottobre"."""
+    if word(tokens, i) in italian.LAST_NTH:
+        nth, end = -1, i + 1
+    else:
+        found = ordinal_at(tokens, i)
+        if found is None:
+            return None
+        nth, end = found
+    weekday = _weekday_number(tokens, end)
+    if weekday is None and word(tokens, end) != "giorno":
+        return None
+    end += 1
+    month = month_at(tokens, end)
+    if month is not None:
+        year, end = year_at(tokens, month[1])
+        return Atom(i, end, Nth(nth, weekday, month[0], year), "nth")
+    at = end + 1 if word(tokens, end) in italian.OF else end
+    ahead = phrase_at(tokens, at, _MONTHS_AHEAD)
+    if ahead is not None:
+        return Atom(i, ahead[1], Nth(nth, weekday, months=ahead[0]), "nth")
+    if at > end and word(tokens, at) == italian.MONTH_NOUN:
+        return Atom(i, at + 1, Nth(nth, weekday), "nth")
+    if nth == 1 and weekday is not None:
+        end += word(tokens, end) in italian.FREE
+        return Atom(i, end, Doubtful((Weekday(weekday),)), "nth")
+    return None
+
+
+def _feast(tokens: Tokens, i: int) -> Atom | None:
+    found = phrase_at(tokens, i, _FEASTS)
+    if found is None:
+        return None
+    feast, end = found
+    year, end = year_at(tokens, end)
+    return Atom(i, end, Feast(feast.month, feast.day, feast.from_easter, year), "feast")
+
+
+_Rule = Callable[[Tokens, int], Atom | None]
+
+
+def _rules() -> dict[str, list[_Rule]]:
+    """Which rules to try at a word, in order."""
+    words: list[tuple[_Rule, Iterable[str]]] = [
+        (_relative, {**italian.RELATIVE_DAYS, **_RELATIVE}),
+        (_feast, _FEASTS),
+        (_week_then_weekday, _WEEKS),
+        (_weekday, {**italian.WEEKDAYS, **italian.SHORT_WEEKDAYS}),
+        (_qualified_weekday, italian.THIS | italian.NEXT),
+        (_nth, [*ORDINALS, *italian.LAST_NTH]),
+        (_qualified_weekday, italian.LAST_BEFORE),
+        (_announced_day, [*italian.DAY_ARTICLES, "giorno", "all"]),
+        (_within, italian.IN),
+        (_with_month, [*spelled(), "primo"]),
+        (_ago_or_exact, spelled()),
+    ]
+    table: dict[str, list[_Rule]] = {}
+    for rule, starts in words:
+        for start in starts:
+            table.setdefault(start, []).append(rule)
+    return table
+
+
+_RULES = _rules()
+DAY_STARTS = frozenset(_RULES)

@@ -1,0 +1,480 @@
+"""Italian words for days, hours and stretches of them."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import NamedTuple
+
+WEEKDAYS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "lunedi luned lunedie",
+            "martedi marted martedie",
+            "mercoledi mercoled mercole mercol merco mercolodi mercordi mercoldi mercoldei",
+            "giovedi gioved giovedie giovidi",
+            "venerdi venerd vener vernedi venerdie",
+            "sabato sabat",
+            "domenica domenic domeni",
+        )
+    )
+    for word in words.split()
+}
+SHORT_WEEKDAYS = {
+    word: number for number, word in enumerate(("lun", "mar", "mer", "gio", "ven", "sab", "dom"))
+}
+MONTHS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "gennaio",
+            "febbraio",
+            "marzo",
+            "aprile",
+            "maggio",
+            "giugno",
+            "luglio",
+            "agosto",
+            "settembre",
+            "ottobre",
+            "novembre",
+            "dicembre",
+        ),
+        start=1,
+    )
+    for word in words.split()
+}
+SHORT_MONTHS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "gen genn",
+            "feb febb febbr",
+            "mar",
+            "apr",
+            "mag",
+            "giu",
+            "lug",
+            "ago",
+            "set sett",
+            "ott",
+            "nov",
+            "dic",
+        ),
+        start=1,
+    )
+    for word in words.split()
+}
+
+RELATIVE_DAYS = {
+    "oggi": 0,
+    "odierna": 0,
+    "domani": 1,
+    "dopodomani": 2,
+    "domattina": 1,
+    "domandomattina": 1,
+    "stamattina": 0,
+    "stamani": 0,
+    "stamane": 0,
+    "stasera": 0,
+    "stanotte": 0,
+    "ieri": -1,
+    "altroieri": -2,
+    "avantieri": -2,
+}
+RELATIVE_PHRASES = {
+    ("il", "giorno", "dopo", "domani"): 2,
+    ("giorno", "dopo", "domani"): 2,
+    ("dopo", "domani"): 2,
+    ("l", "altro", "ieri"): -2,
+    ("altro", "ieri"): -2,
+    ("in", "giornata"): 0,
+    ("sta", "sera"): 0,
+    ("sta", "mattina"): 0,
+    ("questa", "mattina"): 0,
+    ("questa", "mattinata"): 0,
+    ("questo", "mattino"): 0,
+    ("questo", "pomeriggio"): 0,
+    ("questa", "sera"): 0,
+    ("questa", "notte"): 0,
+}
+DAYS_TO = {"otto": 7, "8": 7, "quindici": 14, "15": 14}  # "oggi a otto"
+
+COMING_AFTER = (
+    ("che", "viene"),
+    ("che", "arriva"),
+    ("che", "vengono"),
+    ("entrante",),
+    ("venturo",),
+    ("ventura",),
+)
+NEXT = frozenset({"prossimo", "prossima"})
+NEXT_AFTER = frozenset({"prossimo", "prossima", "seguente", "successivo", "successiva"})
+LAST = frozenset({"scorso", "scorsa", "passato", "passata"})
+LAST_BEFORE = frozenset({"scorso", "scorsa", "ultimo", "ultima"})
+THIS = frozenset({"questo", "questa", "quest", "sto", "sta"})
+# Which week, as said after "della", "la", "nella"…: the ISO weeks from this one, several when it is open.
+WEEKS = {
+    ("prossima", "settimana"): (1,),
+    ("settimana", "prossima"): (1,),
+    ("settimana", "che", "viene"): (1,),
+    ("settimana", "entrante"): (1,),
+    ("settimana", "ventura"): (1,),
+    ("settimana", "seguente"): (1,),
+    ("settimana", "successiva"): (1,),
+    ("settimana", "dopo"): (1,),
+    ("questa", "settimana"): (0,),
+    ("settimana", "in", "corso"): (0,),
+    ("settimana", "corrente"): (0,),
+    ("altra", "settimana"): (1, 2),
+    ("quell", "altra", "settimana"): (1, 2),
+    ("settimana", "scorsa"): (-1,),
+    ("scorsa", "settimana"): (-1,),
+    ("settimana", "passata"): (-1,),
+}
+MONTHS_AHEAD = {
+    ("mese", "prossimo"): 1,
+    ("prossimo", "mese"): 1,
+    ("mese", "che", "viene"): 1,
+    ("mese", "entrante"): 1,
+    ("mese", "seguente"): 1,
+    ("mese", "successivo"): 1,
+    ("questo", "mese"): 0,
+    ("mese", "in", "corso"): 0,
+    ("corrente", "mese"): 0,
+    ("mese", "corrente"): 0,
+    ("mese", "scorso"): -1,
+    ("scorso", "mese"): -1,
+    ("mese", "passato"): -1,
+}
+UNITS = {  # of "tra tre …": (days, months)
+    "giorno": (1, 0),
+    "giorni": (1, 0),
+    "settimana": (7, 0),
+    "settimane": (7, 0),
+    "mese": (0, 1),
+    "mesi": (0, 1),
+    "anno": (0, 12),
+    "anni": (0, 12),
+}
+IN = frozenset({"tra", "fra"})
+AGO = "fa"
+EXACTLY = frozenset({"esatta", "esatte", "esatto", "esatti", "precisa", "precise", "preciso", "precisi"})
+NOT_CALENDAR = frozenset({"lavorativi", "lavorativo", "feriali"})
+HALF = frozenset({"mezzo", "mezza"})
+
+# What follows a number that is no day and no hour.
+COUNTED = frozenset(
+    [
+        "ora",
+        "ore",
+        "minuto",
+        "minuti",
+        "min",
+        "secondo",
+        "secondi",
+        "giorno",
+        "giorni",
+        "settimana",
+        "settimane",
+        "mese",
+        "mesi",
+        "anno",
+        "anni",
+        "volta",
+        "volte",
+        "persona",
+        "persone",
+        "euro",
+        "eur",
+        "centesimi",
+        "percento",
+        "%",
+        "cento",
+        "mila",
+        "milioni",
+        "km",
+        "metri",
+        "opzioni",
+        "opzione",
+        "posti",
+        "posto",
+        "slot",
+        "disponibilita",
+        "appuntamenti",
+        "appuntamento",
+        "possibilita",
+        "orari",
+        "orario",
+        "incontri",
+        "incontro",
+        "sedute",
+        "seduta",
+        "consulenze",
+        "consulenza",
+        "lezioni",
+        "lezione",
+        "bambini",
+        "figli",
+        "adulti",
+        "amici",
+        "colleghi",
+        "cose",
+        "cosa",
+        "domande",
+        "domanda",
+        "date",
+        "alternative",
+        "alternativa",
+        "proposte",
+        "proposta",
+        "scelte",
+        "clienti",
+        "ospiti",
+        "ragazzi",
+        "tavoli",
+        "camere",
+        "notti",
+        "parti",
+        "gradi",
+        "numeri",
+        "cifre",
+        "lettere",
+        "righe",
+        "pagine",
+    ]
+)
+DAY_ARTICLES = frozenset({"il", "l", "al", "del", "dell", "lo"})
+ARTICLES = frozenset({"il", "l", "lo", "la", "i", "gli", "le"})
+OF = frozenset({"di", "d", "del", "dell", "della", "in", "nel", "nell", "dello"})
+DAY_NOUN = frozenset({"giorno", "data", "giornata"})
+FIRST_DAY = frozenset({"primo"})
+# What may follow a bare "il primo" that means the first of the month.
+AFTER_FIRST = frozenset(
+    {"alle", "all", "alla", "ore", "dopo", "verso", "dalle", "mattina", "pomeriggio", "sera"}
+)
+MONTH_NOUN = "mese"
+LAST_NTH = frozenset({"ultimo", "ultima"})
+FREE = frozenset({"disponibile", "libero", "libera", "utile", "possibile"})
+JOINERS = frozenset({"il", "l", "cioe", "ovvero", "ossia", "del", "dell", "di"})
+
+
+class FeastDay(NamedTuple):
+    """When a feast is: month and day, or days from Easter."""
+
+    month: int
+    day: int
+    from_easter: int | None = None
+
+
+FEASTS = {
+    ("natale",): FeastDay(12, 25),
+    ("vigilia", "di", "natale"): FeastDay(12, 24),
+    ("vigilia", "di", "capodanno"): FeastDay(12, 31),
+    ("santo", "stefano"): FeastDay(12, 26),
+    ("san", "silvestro"): FeastDay(12, 31),
+    ("capodanno",): FeastDay(1, 1),
+    ("primo", "dell", "anno"): FeastDay(1, 1),
+    ("epifania",): FeastDay(1, 6),
+    ("befana",): FeastDay(1, 6),
+    ("san", "valentino"): FeastDay(2, 14),
+    ("festa", "degli", "innamorati"): FeastDay(2, 14),
+    ("festa", "della", "donna"): FeastDay(3, 8),
+    ("festa", "del", "papa"): FeastDay(3, 19),
+    ("san", "giuseppe"): FeastDay(3, 19),
+    ("festa", "di", "san", "giuseppe"): FeastDay(3, 19),
+    ("festa", "della", "liberazione"): FeastDay(4, 25),
+    ("anniversario", "della", "liberazione"): FeastDay(4, 25),
+    ("festa", "del", "lavoro"): FeastDay(5, 1),
+    ("festa", "dei", "lavoratori"): FeastDay(5, 1),
+    ("giorno", "dei", "lavoratori"): FeastDay(5, 1),
+    ("festa", "della", "repubblica"): FeastDay(6, 2),
+    ("ferragosto",): FeastDay(8, 15),
+    ("halloween",): FeastDay(10, 31),
+    ("ognissanti",): FeastDay(11, 1),
+    ("tutti", "i", "santi"): FeastDay(11, 1),
+    ("festa", "dei", "santi"): FeastDay(11, 1),
+    ("giorno", "dei", "santi"): FeastDay(11, 1),
+    ("giorno", "dei", "morti"): FeastDay(11, 2),
+    ("commemorazione", "dei", "defunti"): FeastDay(11, 2),
+    ("immacolata", "concezione"): FeastDay(12, 8),
+    ("immacolata",): FeastDay(12, 8),
+    ("pasqua",): FeastDay(0, 0, 0),
+    ("domenica", "di", "pasqua"): FeastDay(0, 0, 0),
+    ("pasquetta",): FeastDay(0, 0, 1),
+    ("lunedi", "di", "pasqua"): FeastDay(0, 0, 1),
+    ("lunedi", "dell", "angelo"): FeastDay(0, 0, 1),
+    ("domenica", "delle", "palme"): FeastDay(0, 0, -7),
+    ("martedi", "grasso"): FeastDay(0, 0, -47),
+    ("mercoledi", "delle", "ceneri"): FeastDay(0, 0, -46),
+    ("giovedi", "grasso"): FeastDay(0, 0, -52),
+    ("venerdi", "santo"): FeastDay(0, 0, -2),
+    ("sabato", "santo"): FeastDay(0, 0, -1),
+}
+
+
+class Part(NamedTuple):
+    """A part of the day: which hours it spans, and what an hour of 1 to 12 means in it (hour said -> hour meant)."""
+
+    begins: time
+    ends: time | None
+    hours: dict[int, int]
+
+
+_MORNING = {hour: hour for hour in range(1, 13)}
+_AFTERNOON = {12: 12} | {hour: hour + 12 for hour in range(1, 9)}
+_EVENING = {12: 0} | {hour: hour + 12 for hour in range(4, 12)}
+_NIGHT = {12: 0} | {hour: hour for hour in range(1, 7)} | {hour: hour + 12 for hour in range(9, 12)}
+MORNING = Part(time(6), time(12), _MORNING)
+AFTERNOON = Part(time(12), time(19), _AFTERNOON)
+EVENING = Part(time(18), None, _EVENING)
+NIGHT = Part(time(0), time(6), _NIGHT)
+PARTS = {
+    "mattina": MORNING,
+    "mattino": MORNING,
+    "mattinata": MORNING,
+    "pomeriggio": AFTERNOON,
+    "sera": EVENING,
+    "serata": EVENING,
+    "notte": NIGHT,
+    "nottata": NIGHT,
+    "stamattina": MORNING,
+    "stamani": MORNING,
+    "stamane": MORNING,
+    "domattina": MORNING,
+    "domandomattina": MORNING,
+    "stasera": EVENING,
+    "stanotte": NIGHT,
+}
+_EARLY_MORNING = MORNING._replace(ends=time(9))
+_LATE_MORNING = MORNING._replace(begins=time(10))
+_EARLY_AFTERNOON = AFTERNOON._replace(ends=time(15))
+_LATE_AFTERNOON = AFTERNOON._replace(begins=time(16))
+PART_PHRASES = {
+    ("prima", "mattina"): _EARLY_MORNING,
+    ("primo", "mattino"): _EARLY_MORNING,
+    ("prima", "mattinata"): _EARLY_MORNING,
+    ("mattina", "presto"): _EARLY_MORNING,
+    ("mattina", "sul", "presto"): _EARLY_MORNING,
+    ("mattinata", "sul", "presto"): _EARLY_MORNING,
+    ("tarda", "mattinata"): _LATE_MORNING,
+    ("tarda", "mattina"): _LATE_MORNING,
+    ("seconda", "mattinata"): _LATE_MORNING,
+    ("mattina", "tardi"): _LATE_MORNING,
+    ("primo", "pomeriggio"): _EARLY_AFTERNOON,
+    ("pomeriggio", "presto"): _EARLY_AFTERNOON,
+    ("pomeriggio", "sul", "presto"): _EARLY_AFTERNOON,
+    ("tardo", "pomeriggio"): _LATE_AFTERNOON,
+    ("secondo", "pomeriggio"): _LATE_AFTERNOON,
+    ("pomeriggio", "tardi"): _LATE_AFTERNOON,
+    ("dopo", "pranzo"): AFTERNOON._replace(begins=time(13), ends=time(17)),
+    ("prima", "di", "pranzo"): MORNING._replace(begins=time(10), ends=time(13)),
+    ("ora", "di", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
+    ("pausa", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
+    ("a", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
+}
+PART_LEADS = frozenset(
+    [
+        "di",
+        "del",
+        "della",
+        "in",
+        "nel",
+        "nella",
+        "al",
+        "alla",
+        "a",
+        "la",
+        "il",
+        "verso",
+        "sul",
+        "sulla",
+        "d",
+        "questa",
+        "questo",
+        "sta",
+        "di",
+        "dopo",
+        "durante",
+    ]
+)
+GREETINGS = frozenset({"buon", "buona", "buono", "bella", "bel"})  # "buona sera" names no time
+
+TIME_LEADS = frozenset({"alle", "all", "alla", "ore", "h"})
+LOOSE_LEADS = frozenset({"le", "l"})  # may count things instead: "le tre opzioni"
+ABOUT = frozenset({"verso", "circa", "intorno", "attorno", "sulle", "tipo", "pressappoco", "indicativamente"})
+NAMED_HOURS = {
+    "mezzogiorno": time(12),
+    "mezzodi": time(12),
+    "mezzanotte": time(0),
+}
+MINUTE_WORDS = {
+    ("mezza",): 30,
+    ("mezzo",): 30,
+    ("un", "quarto"): 15,
+    ("1", "quarto"): 15,
+    ("quarto",): 15,
+    ("tre", "quarti"): 45,
+    ("3", "quarti"): 45,
+    ("1/4",): 15,
+    ("1/2",): 30,
+    ("3/4",): 45,
+}
+AND = frozenset({"e", "ed"})
+OR = frozenset({"o", "oppure", "od"})
+LESS = "meno"
+SHARP = frozenset({"precise", "esatte", "spaccate"})
+MONEY = frozenset({"euro", "eur", "€"})
+# What a plain noun may be taken for after "le tre …" and is not.
+NO_NOUNS = frozenset(
+    [
+        "anche",
+        "oppure",
+        "circa",
+        "come",
+        "dove",
+        "mattine",
+        "sarebbe",
+        "sarebbero",
+        "andrebbe",
+        "andrebbero",
+        "bene",
+        "preferirei",
+        "allora",
+        "quindi",
+        "forse",
+        "invece",
+        "grazie",
+        "perche",
+        "che",
+        "anziche",
+        "potrebbe",
+        "potrebbero",
+        "esatte",
+        "precise",
+        "spaccate",
+        "venerdi",
+        "lunedi",
+        "martedi",
+        "mercoledi",
+        "giovedi",
+        "domani",
+        "oggi",
+        "magari",
+    ]
+)
+
+AFTER = frozenset({"dopo"})
+BEFORE = (("prima",), ("entro",), ("non", "oltre"), ("fino",), ("sino",), ("massimo",))
+WEEKEND = (
+    ("fine", "settimana"),
+    ("finesettimana",),
+    ("weekend",),
+    ("week", "end"),
+    ("we",),
+)
+MOVING = ("spost", "anticip", "posticip", "rimand", "rinvi", "camb", "pass")
+# Words after which what was said before no longer holds.
+TURNS = frozenset(
+    {"non", "no", "ma", "pero", "anzi", "invece", "meglio", "piuttosto", "oppure", "altrimenti"}
+)

@@ -1,0 +1,387 @@
+"""Which words of a text express a stretch of hours or of days, such as narrows a search for free slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from functools import partial
+
+from engine.understanding.day_grammar import (
+    DayWords,
+    day_at,
+    day_number_at,
+    month_at,
+    phrase_at,
+    phrase_table,
+    word,
+    year_at,
+)
+from engine.understanding.days import Day, Written, months_on
+from engine.understanding.hour_grammar import Clock, bound, clock_at
+from engine.understanding.it import calendar as italian
+from engine.understanding.numbers import number_at
+from engine.understanding.text import Token
+
+Tokens = Sequence[Token]
+Days = tuple[date | None, date | None]
+_ONE = timedelta(days=1)
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch over tokens `start` to `end` (exclusive): of days, as seen from today, or of hours."""
+
+    start: int
+    end: int
+    days: Callable[[date], Days] | None = None
+    time_from: time | None = None
+    time_to: time | None = None
+
+
+def bounded_at(tokens: Tokens, i: int) -> Stretch | None:
+    """A stretch given by its bounds that begins at token `i`: "tra le 10 e le 12", "da lunedì", "entro il 15"."""
+    for rule in _BOUNDED.get(word(tokens, i), ()):
+        found = rule(tokens, i)
+        if found is not None:
+            return found
+    return _dashed(tokens, i) if "-" in word(tokens, i) else None
+
+
+# --- Hours ----------------------------------------------------------------------------------------------------
+
+
+def _hours(tokens: Tokens, start: int, first: Clock | None, last: Clock | None) -> Stretch | None:
+    end = (last or first).end  # type: ignore[union-attr]
+    part = next((clock.part for clock in (last, first) if clock is not None and clock.part is not None), None)
+    begin = bound(first, part) if first is not None else None
+    finish = bound(last, part, begin) if last is not None else None
+    if (first is not None and begin is None) or (last is not None and finish is None):
+        return None
+    return Stretch(start, end, time_from=begin, time_to=finish)
+
+
+def _hour(tokens: Tokens, i: int, *, minutes: bool = True) -> Clock | None:
+    """An hour that bounds a stretch; its article may be missing."""
+    clock = clock_at(tokens, i)
+    if clock is None and word(tokens, i) in italian.LOOSE_LEADS | {"alle", "dalle", "delle", "dall", "all"}:
+        i += 1
+    if clock is None or not minutes:
+        number = number_at(tokens, i + (word(tokens, i) in _HOUR_ARTICLES))
+        if number is None or number[0] > 24 or word(tokens, number[1]) in italian.COUNTED:
+            return None
+        return Clock(i, number[1], number[0])
+    return clock
+
+
+_HOUR_ARTICLES = frozenset({"le", "l", "alle", "all", "dalle", "dall", "delle", "dell"})
+
+
+def _between_hours(tokens: Tokens, i: int) -> Stretch | None:
+    """ "tra le 10 e le 12", "fra le due e mezza e le quattro"."""
+    if word(tokens, i + 1) not in italian.LOOSE_LEADS and word(tokens, i + 1) not in italian.NAMED_HOURS:
+        return None
+    for minutes in (True, False):
+        first = _hour(tokens, i + 1, minutes=minutes)
+        if first is None or word(tokens, first.end) not in italian.AND:
+            continue
+        last = _hour(tokens, first.end + 1)
+        if last is not None:
+            return _hours(tokens, i, first, last)
+    return None
+
+
+def _from_hour(tokens: Tokens, i: int) -> Stretch | None:
+    """ "dalle 14 alle 16", "dalle 15 in poi", "a partire da mezzogiorno"."""
+    at = i
+    if word(tokens, i) == "a":
+        if word(tokens, i + 1) != "partire":
+            return None
+        at = i + 2
+    if word(tokens, at) == "da" and word(tokens, at + 1) in italian.NAMED_HOURS:
+        at += 1
+    elif word(tokens, at) not in ("dalle", "dall", "dalla"):
+        return None
+    first = _hour(tokens, at)
+    if first is None:
+        return None
+    end = first.end
+    if word(tokens, end) in ("fino", "sino"):
+        end += 1
+    if word(tokens, end) in ("alle", "all", "a", "alla"):
+        last = _hour(tokens, end)
+        if last is not None:
+            return _hours(tokens, i, first, last)
+    found = _hours(tokens, i, first, None)
+    if (
+        found is not None
+        and word(tokens, found.end) == "in"
+        and word(tokens, found.end + 1) in ("poi", "avanti")
+    ):
+        return replace(found, end=found.end + 2)
+    return found
+
+
+def _one_sided_hour(tokens: Tokens, i: int) -> Stretch | None:
+    """ "dopo le 15", "prima delle 12", "entro le 14", "fino a mezzogiorno", "non oltre le 18"."""
+    at = i + 2 if word(tokens, i) == "non" else i + 1
+    if word(tokens, i) == "non" and word(tokens, i + 1) != "oltre":
+        return None
+    if word(tokens, at) in ("di", "a", "del") and word(tokens, at + 1) in italian.NAMED_HOURS:
+        at += 1
+    elif word(tokens, at) not in _HOUR_ARTICLES and word(tokens, at) not in italian.NAMED_HOURS:
+        return None
+    clock = _hour(tokens, at)
+    if clock is None:
+        return None
+    return (
+        _hours(tokens, i, clock, None) if word(tokens, i) in italian.AFTER else _hours(tokens, i, None, clock)
+    )
+
+
+def _dashed(tokens: Tokens, i: int) -> Stretch | None:
+    """ "11:30-13:30"; "10-12" after a lead-in is the caller's to strip; "13-15 luglio"."""
+    token = tokens[i]
+    parts = token.text.split("-")
+    if len(parts) != 2:
+        return None
+    halves = [Token(part, token.start, token.end) for part in parts]
+    month = month_at(tokens, i + 1)
+    if month is not None and all(part.isdigit() and len(part) <= 2 for part in parts):
+        year, end = year_at(tokens, month[1])
+        first, last = (Written(int(part), month[0], year) for part in parts)
+        return Stretch(i, end, days=partial(_span, first, last))
+    if all(":" in part for part in parts):
+        first_hour, last_hour = (clock_at((half,), 0) for half in halves)
+        if first_hour is not None and last_hour is not None:
+            found = _hours(tokens, i, first_hour, last_hour)
+            return None if found is None else replace(found, end=i + 1)
+    return None
+
+
+# --- Days -----------------------------------------------------------------------------------------------------
+
+
+def _span(
+    first: Day | None, last: Day | None, today: date, *, before: bool = False, after: bool = False
+) -> Days:
+    """From the first day to the end of the last; `before` leaves the last out, `after` the first."""
+    begin = end = None
+    if first is not None:
+        days = first.on(today).days
+        begin = min(days, default=None)
+        if begin is not None and after:
+            begin = max(days) + _ONE
+    if last is not None:
+        days = last.on(begin or today).days
+        end = max(days, default=None)
+        if end is not None and not before:
+            end += _ONE
+    return begin, end
+
+
+def _day(tokens: Tokens, i: int) -> DayWords | None:
+    """A day that bounds a stretch, its article perhaps fused ("dal", "al") or missing ("tra 13 e 15 luglio")."""
+    found = day_at(tokens, i)
+    if found is None and (atom := day_number_at(tokens, i)) is not None:
+        found = DayWords((atom,), (False,))
+    return found
+
+
+def _two_days(tokens: Tokens, i: int, first: DayWords | None, links: frozenset[str]) -> Stretch | None:
+    if first is None:
+        return None
+    at = first.end
+    if word(tokens, at) in ("fino", "sino"):
+        at += 1
+    if word(tokens, at) not in links:
+        return None
+    last = _day(tokens, at + 1)
+    if last is None:
+        return None
+    begin = first.day
+    final = last.atoms[-1].day
+    if isinstance(begin, Written) and begin.month is None and isinstance(final, Written):
+        begin = replace(begin, month=final.month, year=final.year)
+    elif len(first.atoms) > 1 or len(last.atoms) > 1:
+        number = first.atoms[-1].day
+        if isinstance(number, Written) and number.month is None and isinstance(final, Written):
+            begin = replace(number, month=final.month, year=final.year)
+    return Stretch(i, last.end, days=partial(_span, begin, last.day))
+
+
+def _between_days(tokens: Tokens, i: int) -> Stretch | None:
+    """ "tra lunedì e mercoledì", "tra il 13 e il 15 luglio"."""
+    if word(tokens, i + 2) in italian.UNITS:
+        return None
+    return _two_days(tokens, i, _day(tokens, i + 1), italian.AND)
+
+
+def _from_day(tokens: Tokens, i: int) -> Stretch | None:
+    """ "da lunedì a venerdì", "dal 13 al 15 luglio", "da giovedì", "a partire dall'8"."""
+    at = i
+    if word(tokens, i) == "a":
+        if word(tokens, i + 1) != "partire":
+            return None
+        at = i + 2
+    if word(tokens, at) not in ("da", "dal", "dall"):
+        return None
+    first = _day(tokens, at + 1)
+    both = _two_days(tokens, i, first, frozenset({"a", "al", "all"}))
+    if both is not None or first is None:
+        return both
+    end = first.end
+    if word(tokens, end) == "in" and word(tokens, end + 1) in ("poi", "avanti"):
+        end += 2
+    return Stretch(i, end, days=partial(_span, first.day, None))
+
+
+def _one_sided_day(tokens: Tokens, i: int) -> Stretch | None:
+    """ "dopo mercoledì", "prima del 20 aprile", "entro il 15", "fino a venerdì", "entro due settimane"."""
+    said = word(tokens, i)
+    at = i + 2 if said == "non" else i + 1
+    if said == "non" and word(tokens, i + 1) != "oltre":
+        return None
+    if said == "entro" and (number := number_at(tokens, at)) is not None:
+        unit = italian.UNITS.get(word(tokens, number[1]))
+        if unit is not None:
+            return Stretch(i, number[1] + 1, days=partial(_within, unit[0] * number[0], unit[1] * number[0]))
+    if word(tokens, at) in ("di", "del", "dell", "a", "al", "all"):
+        at += 1
+    elif said in ("prima", "fino", "sino"):
+        return None
+    day = _day(tokens, at)
+    if day is None:
+        return None
+    if said in italian.AFTER:
+        return Stretch(i, day.end, days=partial(_span, day.day, None, after=True))
+    return Stretch(i, day.end, days=partial(_span, None, day.day, before=said == "prima"))
+
+
+def _within(days: int, months: int, today: date) -> Days:
+    try:
+        return today, months_on(today, months) + timedelta(days=days) + _ONE
+    except (OverflowError, ValueError):
+        return today, None
+
+
+_BOUNDED: dict[str, tuple[Callable[[Tokens, int], Stretch | None], ...]] = {
+    "tra": (_between_hours, _between_days),
+    "fra": (_between_hours, _between_days),
+    "dalle": (_from_hour,),
+    "dall": (_from_hour, _from_day),
+    "dalla": (_from_hour,),
+    "da": (_from_hour, _from_day),
+    "dal": (_from_day,),
+    "a": (_from_hour, _from_day),
+    **dict.fromkeys(("dopo", "prima", "entro", "fino", "sino", "non"), (_one_sided_hour, _one_sided_day)),
+}
+
+
+# --- Weeks, months, parts of them -----------------------------------------------------------------------------
+
+
+def _weeks(weeks: tuple[int, ...], today: date) -> Days:
+    monday = today - timedelta(days=today.weekday())
+    return monday + min(weeks) * _WEEK, monday + (max(weeks) + 1) * _WEEK
+
+
+def _month(month: int | None, year: int | None, ahead: int, share: str, today: date) -> Days:
+    first = today.replace(day=1)
+    if month is None:
+        first = months_on(first, ahead)
+    else:
+        first = date(year or today.year + (month < today.month), month, 1)
+    after = months_on(first, 1)
+    begin, end = _SHARES[share]
+    return (
+        first + timedelta(days=begin) if begin >= 0 else after + timedelta(days=begin),
+        after if end is None else first + timedelta(days=end),
+    )
+
+
+_SHARES: dict[str, tuple[int, int | None]] = {
+    "": (0, None),
+    "inizio": (0, 10),
+    "meta": (10, 20),
+    "fine": (-10, None),
+}
+
+
+def _part_of_week(share: str, weeks: tuple[int, ...], today: date) -> Days:
+    monday = today - timedelta(days=today.weekday()) + min(weeks) * _WEEK
+    first, last = {"inizio": (0, 2), "meta": (2, 4), "fine": (3, 7)}[share]
+    return monday + timedelta(days=first), monday + timedelta(days=last)
+
+
+def _weekend(today: date) -> Days:
+    saturday = today + timedelta(days=5 - today.weekday())
+    return saturday, saturday + 2 * _ONE
+
+
+def _coming_days(count: int, today: date) -> Days:
+    return today + _ONE, today + (count + 1) * _ONE
+
+
+def _rest_of_week(today: date) -> Days:
+    return today, today + timedelta(days=7 - today.weekday())
+
+
+_WEEKS = phrase_table(italian.WEEKS)
+_MONTHS_AHEAD = phrase_table(italian.MONTHS_AHEAD)
+_WEEKEND = phrase_table(dict.fromkeys(italian.WEEKEND, True))
+_STARTS = frozenset(
+    [*_WEEKS, *_MONTHS_AHEAD, *_WEEKEND, *italian.MONTHS, "prossimi", "in", "inizio", "meta", "fine"]
+)
+
+
+def stretch_at(tokens: Tokens, i: int) -> Stretch | None:
+    """A stretch with a name of its own that begins at token `i`: "settimana prossima", "fine mese", "marzo"."""
+    said = word(tokens, i)
+    if said not in _STARTS:
+        return None
+    if (weekend := phrase_at(tokens, i, _WEEKEND)) is not None and said != "we":
+        return Stretch(i, weekend[1], days=_weekend)
+    if said in ("inizio", "meta", "fine"):
+        return _share_at(tokens, i)
+    if (week := phrase_at(tokens, i, _WEEKS)) is not None:
+        return Stretch(i, week[1], days=partial(_weeks, week[0]))
+    if (ahead := phrase_at(tokens, i, _MONTHS_AHEAD)) is not None:
+        return Stretch(i, ahead[1], days=partial(_month, None, None, ahead[0], ""))
+    if said == "in":
+        return Stretch(i, i + 2, days=_rest_of_week) if word(tokens, i + 1) == "settimana" else None
+    if said == "prossimi":
+        number = number_at(tokens, i + 1)
+        count, end = number if number is not None and number[0] < 100 else (7, i + 1)
+        return (
+            Stretch(i, end + 1, days=partial(_coming_days, count)) if word(tokens, end) == "giorni" else None
+        )
+    if said in italian.MONTHS and word(tokens, i - 1) not in ("xx", "iv", "xxv", "via", "piazza"):
+        year, end = year_at(tokens, i + 1)
+        return Stretch(i, end, days=partial(_month, italian.MONTHS[said], year, 0, ""))
+    return None
+
+
+def _share_at(tokens: Tokens, i: int) -> Stretch | None:
+    """ "fine mese", "inizio settimana", "alla fine di marzo", "metà della settimana prossima"."""
+    share = word(tokens, i)
+    at = i + 1
+    while word(tokens, at) in italian.OF and at - i < 3:
+        at += 1
+    if (week := phrase_at(tokens, at, _WEEKS)) is not None:
+        return Stretch(i, week[1], days=partial(_part_of_week, share, week[0]))
+    if (ahead := phrase_at(tokens, at, _MONTHS_AHEAD)) is not None:
+        return Stretch(i, ahead[1], days=partial(_month, None, None, ahead[0], share))
+    if word(tokens, at) == "settimana":
+        return Stretch(i, at + 1, days=partial(_part_of_week, share, (0,)))
+    month = month_at(tokens, at)
+    if month is not None:
+        year, end = year_at(tokens, month[1])
+        return Stretch(i, end, days=partial(_month, month[0], year, 0, share))
+    if word(tokens, at) == italian.MONTH_NOUN:
+        return Stretch(i, at + 1, days=partial(_month, None, None, 0, share))
+    return None
+
+
+RANGE_STARTS = _STARTS | frozenset(_BOUNDED)
