@@ -248,6 +248,16 @@ def bookings_of_call(call_id: str) -> list[Booking]:
     ]
 
 
+def all_in_force() -> list[Booking]:
+    """Every booking in force, whoever made it: what a checker of the whole store compares with."""
+    return [
+        as_booking(kind, row)
+        for kind, table in BOOKING_TABLES.items()
+        for row in table.select().order_by(table.start_at)
+        if (as_booking(kind, row)).in_force
+    ]
+
+
 def expire_holds(now: datetime) -> int:
     """Sweep holds that have run out and free their cells; returns how many. Reads and confirms never wait
     for it."""
@@ -360,6 +370,7 @@ def _known(kind: BookingKind, booking_id: str) -> Booking:
 
 __all__ = [
     "SOURCES",
+    "all_in_force",
     "as_booking",
     "booking",
     "bookings_of_call",

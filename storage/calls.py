@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import peewee as pw
+
 from storage import journal
 from storage.bookings import as_booking
 from storage.errors import StorageError
@@ -366,7 +368,7 @@ def _calls() -> Any:
     return (
         VoiceCall.select(VoiceCall, Consultant, Client)
         .join_from(VoiceCall, Consultant)
-        .join_from(VoiceCall, Client, "LEFT OUTER")
+        .join_from(VoiceCall, Client, pw.JOIN.LEFT_OUTER)
     )
 
 

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _RETRIED_STATES = frozenset({"40P01", "40001", "55P03"})  # deadlock, serialization failure, lock timeout
 _RETRIED_WORDS = ("locked", "busy")
+_OUTAGE_WORDS = (*_RETRIED_WORDS, "unable to open", "disk", "readonly", "not a database", "malformed")
 _FIRST_PAUSE_SECONDS = 0.02
 
 _open: Database | None = None
@@ -141,6 +142,8 @@ class Database:
                 return self._attempt(work, still_valid)
             except (pw.OperationalError, pw.InterfaceError) as error:
                 again = self._is_retried(error) or self._drop_dead_connection()
+                if not again and not self._is_outage(error):
+                    raise
                 if not again or attempt >= self.settings.retries:
                     raise StoreUnavailable(
                         f"the database did not do its work: {_first_line(error)}"
@@ -181,6 +184,10 @@ class Database:
         if self.on_sqlite:
             return any(word in str(error).lower() for word in _RETRIED_WORDS)
         return _sql_state(error) in _RETRIED_STATES
+
+    def _is_outage(self, error: Exception) -> bool:
+        """Whether the database failed, as against a statement that it does not understand."""
+        return not self.on_sqlite or any(word in str(error).lower() for word in _OUTAGE_WORDS)
 
     def _drop_dead_connection(self) -> bool:
         """Forget this thread's connection if the server has closed it; the next try opens a new one."""

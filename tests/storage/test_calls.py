@@ -1,0 +1,210 @@
+"""Calls: turns, analyses, endings, and what the pages show."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.turns import Played, Speaker, Turn
+from storage import bookings, calls, journal, seed
+from storage.errors import StorageError
+from storage.results import Booking, BookingKind
+from tests.storage.playground import NOW, WEDNESDAY_15, Store, rome
+
+
+def open_call(store: Store, **given: Any) -> str:
+    values: dict[str, Any] = {
+        "bridge_call_id": "bridge-1",
+        "consultant_id": store.consultant,
+        "direction": "inbound",
+        "caller_number": "+393400000001",
+        "dialled_number": "+390611111111",
+    }
+    return store.do(calls.open_call, now=store.now, **{**values, **given})
+
+
+def analyse(store: Store, call_id: str, number: int, **given: Any) -> None:
+    values: dict[str, Any] = {
+        "last_turn": number * 2,
+        "facts": {"has_date": True},
+        "availability": ["2026-02-11T14:00:00Z"],
+        "state": {"date": "2026-02-11"},
+        "stage": "raccolta_dati",
+        "task": "prenota",
+    }
+    store.do(calls.record_analysis, call_id, number=number, now=store.now, **{**values, **given})
+
+
+def turn(number: int, speaker: Speaker, text: str, **given: Any) -> Turn:
+    begun = NOW + timedelta(seconds=number, milliseconds=250)
+    return Turn(number, speaker, text, begun, begun + timedelta(seconds=1), **given)
+
+
+def test_turns_are_stored_and_replaced_by_number(store: Store) -> None:
+    call_id = open_call(store)
+    asked = turn(1, Speaker.ASSISTANT, "Mercoledì alle 15?", heard="Mercoledì", played=(Played(NOW, 9),))
+    store.do(calls.record_turns, call_id, [asked, turn(2, Speaker.CALLER, "sì")])
+    store.do(calls.record_turns, call_id, [turn(2, Speaker.CALLER, "sì, va bene")])
+    store.do(calls.record_turns, call_id, [Turn(3, Speaker.CALLER, "grazie", None, None)])
+    store.do(calls.record_turns, call_id, [])
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None
+    assert [(each.number, each.speaker, each.text) for each in detail.turns] == [
+        (1, "assistant", "Mercoledì alle 15?"),
+        (2, "caller", "sì, va bene"),
+        (3, "caller", "grazie"),
+    ]
+    assert detail.turns[0].heard == "Mercoledì"
+    assert detail.turns[0].played == ((NOW, 9),)
+    assert detail.turns[0].began_at == asked.began_at
+    assert detail.turns[2].began_at is None
+
+
+def test_analyses_follow_one_another(store: Store) -> None:
+    call_id = open_call(store)
+    fresh = store.do(calls.call_state, call_id)
+    assert (fresh.stage, fresh.last_analysis, fresh.last_turn, fresh.state) == ("nessun_intento", 0, 0, None)
+    analyse(store, call_id, 1)
+    analyse(store, call_id, 2, state={"date": "2026-02-12"}, stage="dati_completi")
+    state = store.do(calls.call_state, call_id)
+    assert (state.stage, state.task, state.last_analysis, state.last_turn) == (
+        "dati_completi",
+        "prenota",
+        2,
+        4,
+    )
+    assert state.state == {"date": "2026-02-12"}
+    found = store.do(calls.analyses, call_id)
+    assert [(each.number, each.last_turn) for each in found] == [(1, 2), (2, 4)]
+    assert found[0].availability == ["2026-02-11T14:00:00Z"]
+    for wrong in (2, 4):
+        with pytest.raises(StorageError, match="does not follow"):
+            analyse(store, call_id, wrong)
+    with pytest.raises(StorageError, match="no call"):
+        store.do(calls.call_state, "unknown")
+
+
+def test_a_call_ends_once(store: Store) -> None:
+    call_id = open_call(store)
+    analyse(store, call_id, 1)
+    store.do(calls.note_metadata, call_id, {"callbackRequested": True})
+    store.later(seconds=90)
+    store.do(calls.finish_call, call_id, now=store.now, reason="hangup", metadata={"x": 1})
+    store.later(seconds=5)
+    store.do(calls.finish_call, call_id, now=store.now, reason="later", stage="errore")
+    (line,) = store.do(calls.list_calls)
+    assert (line.duration, line.end_reason, line.stage) == (timedelta(seconds=90), "hangup", "raccolta_dati")
+    assert line.callback_requested and not line.interrupted
+    assert store.do(calls.call_state, call_id).metadata == {"callbackRequested": True, "x": 1}
+
+
+def test_calls_of_a_killed_server_are_closed_and_their_holds_expire(store: Store) -> None:
+    ended, left = open_call(store), open_call(store)
+    store.do(calls.finish_call, ended, now=store.now, reason="hangup")
+    held = store.hold(conversation=left)
+    store.later(minutes=1)
+    assert store.do(calls.close_interrupted, store.now) == [left]
+    assert store.do(calls.close_interrupted, store.now) == []
+    detail = store.do(calls.call_detail, left)
+    assert detail is not None
+    assert (detail.call.end_reason, detail.call.interrupted) == ("interrotta", True)
+    assert store.do(bookings.hold_of, left, now=store.now) == held
+    store.later(minutes=15)
+    assert store.do(bookings.hold_of, left, now=store.now) is None
+
+
+def test_the_list_is_newest_first_and_goes_on_where_it_ended(store: Store) -> None:
+    made = []
+    for _ in range(5):
+        made.append(open_call(store))
+        made.append(open_call(store))  # two in the same second
+        store.later(minutes=1)
+    seen: list[str] = []
+    while page := store.do(calls.list_calls, 3, seen[-1] if seen else None):
+        seen += [each.id for each in page]
+    assert len(seen) == 10 and set(seen) == set(made)
+    assert [{*seen[i : i + 2]} for i in (0, 8)] == [{*made[8:]}, {*made[:2]}]
+    with pytest.raises(StorageError, match="no call"):
+        store.do(calls.list_calls, 3, "unknown")
+
+
+def test_the_page_shows_who_and_what_was_booked(store: Store) -> None:
+    client_call = open_call(store, client_id=store.anna)
+    consultation = store.confirm(store.hold(conversation=client_call), call_id=client_call)
+    lead_call = open_call(
+        store, direction="outbound", dialled_number="+393331234567", caller_number="+390611111111"
+    )
+    held = store.hold(rome("2026-02-11T10:00"), conversation=lead_call, client_id=None)
+    appointment = store.confirm(held, call_id=lead_call, lead=store.lead)
+    empty_call = open_call(store)
+    assert isinstance(consultation, Booking) and isinstance(appointment, Booking)
+    lines = {line.id: line for line in store.do(calls.list_calls)}
+    assert (lines[client_call].name, lines[client_call].number) == ("Anna", "+393400000001")
+    assert lines[client_call].booking == consultation
+    assert (lines[lead_call].name, lines[lead_call].number) == ("Lia", "+393331234567")
+    assert lines[lead_call].booking == appointment
+    assert lines[empty_call].booking is None
+    assert lines[client_call].zone.key == "Europe/Rome"
+
+
+def test_a_booking_moved_in_a_later_call_is_shown_with_both(store: Store) -> None:
+    first, second = open_call(store), open_call(store)
+    made = store.confirm(store.hold(conversation=first), call_id=first)
+    assert isinstance(made, Booking)
+    moved = store.confirm(
+        store.hold(rome("2026-02-12T10:00"), conversation=second, moving=made), call_id=second
+    )
+    named = {"bookingCreated": True, "bookingId": made.id, "bookingType": "consultation"}
+    for call_id in (first, second):
+        store.do(calls.note_metadata, call_id, named)
+    assert [line.booking for line in store.do(calls.list_calls)] == [moved, moved]
+
+
+def test_a_cancelled_booking_is_shown_as_not_in_force(store: Store) -> None:
+    call_id = open_call(store)
+    made = store.confirm(store.hold(conversation=call_id), call_id=call_id)
+    assert isinstance(made, Booking)
+    store.do(bookings.cancel, BookingKind.CONSULTATION, made.id, now=store.now)
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None and detail.call.booking is not None
+    assert not detail.call.booking.in_force
+
+
+def test_the_detail_carries_the_journal(store: Store) -> None:
+    call_id = open_call(store)
+    entry = {"call_id": call_id, "analysis": 1, "event": "interesse", "rule": "R01"}
+    appended = store.do(journal.append, entry, recorded_at=store.now)
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None and detail.journal == (appended,)
+    assert store.do(calls.call_detail, "unknown") is None
+
+
+def test_people_and_scheduled_calls(store: Store) -> None:
+    anna = store.do(calls.find_client, "+393400000001")
+    assert anna is not None and (anna.id, anna.name, anna.email) == (store.anna, "Anna", "anna@example.it")
+    assert store.do(calls.client, store.anna) == anna
+    assert store.do(calls.find_client, "+393409999999") is None
+    store.do(
+        seed.add_scheduled_call,
+        "s-1",
+        consultant_id=store.consultant,
+        target_number="+393331234567",
+        due_at=WEDNESDAY_15,
+        purpose="richiamo",
+    )
+    found = store.do(calls.scheduled_call, "s-1")
+    assert found is not None
+    assert (found.target_number, found.client_id, found.due_at) == ("+393331234567", None, WEDNESDAY_15)
+    assert store.do(calls.scheduled_call, "s-2") is None
+    rossi = store.do(calls.consultant, store.consultant)
+    assert rossi is not None and (rossi.name, rossi.settings.default_minutes) == ("Dott.ssa Rossi", 60)
+    assert store.do(calls.consultants) == [rossi]
+    assert store.do(calls.consultant, 99) is None
+    assert open_call(store, scheduled_call_id="s-1", direction="outbound")
+
+
+def test_an_unknown_direction_is_named(store: Store) -> None:
+    with pytest.raises(StorageError, match="sideways"):
+        open_call(store, direction="sideways")
