@@ -10,19 +10,27 @@ class DemoSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    speed: float = Field(1.5, ge=0.5, le=5, description="How many times faster than real time the calls run.")
+    speed: float = Field(
+        default=1.5, ge=0.5, le=5, description="How many times faster than real time the calls run."
+    )
     port: int = Field(
-        8080, ge=0, le=65535, description="TCP port of the demo's server and pages; 0 takes a free one."
+        default=8080,
+        ge=0,
+        le=65535,
+        description="TCP port of the demo's server and pages; 0 takes a free one.",
     )
     call_timeout_s: float = Field(
-        75.0,
+        default=75.0,
         gt=0,
         le=600,
         description="Seconds after which a simulated call is hung up and counts as failed.",
     )
     reply_pause_ms: int = Field(
-        500, ge=0, le=5000, description="Milliseconds of silence a caller waits for before answering."
+        default=500, ge=0, le=5000, description="Milliseconds of silence a caller waits for before answering."
     )
     patience_s: float = Field(
-        9.0, gt=0, le=60, description="Seconds of silence after which a caller asks whether anybody is there."
+        default=9.0,
+        gt=0,
+        le=60,
+        description="Seconds of silence after which a caller asks whether anybody is there.",
     )

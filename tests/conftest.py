@@ -1,0 +1,35 @@
+"""What all tests share: whether a Chromium is there, and a loud word when it is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+NO_CHROMIUM = "there is no Chromium on this machine"
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_HOW = "Debian: apt-get install chromium; elsewhere set CHROMIUM=/path/to/chrome, then run the tests again"
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> str:
+    """The path of a Chromium. Without one a test is left out and the summary says so; in CI it fails."""
+    named = os.environ.get("CHROMIUM")
+    for name in (named,) if named else _NAMES:
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail(f"there is no Chromium, and in CI the pages must be opened in one. {_HOW}")
+    pytest.skip(f"{NO_CHROMIUM}. {_HOW}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that the browser tests were left out, and how to have them run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sum(NO_CHROMIUM in str(report.longrepr) for report in skipped)
+    if left_out:
+        terminalreporter.section("BROWSER TESTS LEFT OUT", yellow=True, bold=True)
+        terminalreporter.write_line(f"{left_out} tests of the pages did not run: {NO_CHROMIUM}.")
+        terminalreporter.write_line(_HOW)

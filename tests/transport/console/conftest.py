@@ -1,0 +1,172 @@
+"""A store with one call of each kind, and the pages over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from storage import bookings, calls, journal, seed
+from storage.database import Database
+from storage.results import Booking, Hold, Lead
+from transport.console.routes import add_console
+
+NOW = datetime(2026, 2, 12, 14, 15, tzinfo=UTC)  # a Thursday
+SLOT = datetime(2026, 2, 16, 9, tzinfo=UTC)  # Monday at 10 in Rome
+HOSTILE = '<script>alert("x")</script> & <b>"mercoledì"</b>'
+
+Page = TestClient[web.Request, web.Application]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A turn of a call."""
+
+    number: int
+    speaker: str
+    text: str
+    began_at: datetime | None
+    ended_at: datetime | None = None
+    heard: str | None = None
+    played: tuple[()] = ()
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    with Database("sqlite:///:memory:") as opened:
+        opened.migrate()
+        yield opened
+
+
+@pytest.fixture
+async def page(database: Database) -> AsyncIterator[Page]:
+    app = web.Application()
+    add_console(app, database, page_size=5)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+@pytest.fixture
+async def seeded(database: Database) -> dict[str, str]:
+    """The ids of the calls: booked, moved, cancelled, lead, none, interrupted, running, from old to new."""
+    return await database.run(_seed)
+
+
+def _seed() -> dict[str, str]:
+    marco = seed.add_consultant("Marco Rossi")
+    ada = seed.add_client("Ada Bianchi", "+393401111111", consultant_id=marco)
+    made = {
+        "interrupted": _call(marco, "+393409999999", 0),
+        "none": _call(marco, None, 1),
+        "lead": _call(marco, "+393331234567", 2),
+        "cancelled": _call(marco, "+393401111111", 3, client=ada),
+        "moved": _call(marco, "+393401111111", 4, client=ada),
+        "booked": _call(marco, "+393401111111", 5, client=ada),
+    }
+    calls.close_interrupted(NOW + timedelta(hours=6))
+    made["running"] = _call(marco, "+393402222222", 7)
+    _book(made["booked"], marco, SLOT, client=ada)
+    _book(
+        made["lead"], marco, SLOT + timedelta(hours=1), lead=Lead("+393331234567", "mario@gmail.com", "Mario")
+    )
+    gone = _book(made["cancelled"], marco, SLOT + timedelta(hours=5), client=ada)
+    bookings.cancel(gone.kind, gone.id, now=NOW)
+    _book(made["moved"], marco, SLOT + timedelta(hours=6), client=ada)
+    _stage(made["moved"], "sposta")
+    calls.note_metadata(made["none"], {"callbackRequested": True})
+    _talk(made["booked"], NOW + timedelta(hours=5))
+    return made
+
+
+def _call(consultant: int, number: str | None, hours: int, *, client: int | None = None) -> str:
+    began = NOW + timedelta(hours=hours)
+    call_id = calls.open_call(
+        bridge_call_id=f"b-{hours}",
+        consultant_id=consultant,
+        direction="inbound",
+        caller_number=number,
+        dialled_number="+390612345678",
+        client_id=client,
+        now=began,
+    )
+    if hours not in (0, 7):
+        calls.finish_call(call_id, now=began + timedelta(seconds=190), reason="hangup")
+    return call_id
+
+
+def _book(
+    call_id: str, consultant: int, start: datetime, *, client: int | None = None, lead: Lead | None = None
+) -> Booking:
+    hold = bookings.propose(
+        consultant_id=consultant, conversation=call_id, client_id=client, start=start, minutes=60, now=NOW
+    )
+    assert isinstance(hold, Hold)
+    made = bookings.confirm(
+        token=hold.token, conversation=call_id, client_id=client, now=NOW, lead=lead, call_id=call_id
+    )
+    assert isinstance(made, Booking)
+    return made
+
+
+def _stage(call_id: str, task: str) -> None:
+    calls.record_analysis(
+        call_id,
+        number=1,
+        last_turn=0,
+        facts={},
+        availability=None,
+        state={},
+        stage="completato",
+        task=task,
+        now=NOW,
+    )
+
+
+def _talk(call_id: str, began: datetime) -> None:
+    at = [began + timedelta(seconds=5 * number) for number in range(4)]
+    calls.record_turns(
+        call_id,
+        [
+            Spoken(1, "assistant", "Buongiorno, sono l'assistente virtuale di Marco Rossi.", at[0]),
+            Spoken(
+                2, "assistant", "Lunedì 16 febbraio alle 10, confermi?", at[2], heard="Lunedì 16 febbraio"
+            ),
+            Spoken(3, "caller", HOSTILE, at[1]),
+            Spoken(4, "caller", "Sì.", None),
+        ],
+    )
+    journal.append(
+        {
+            "call_id": call_id,
+            "analysis": 1,
+            "turn": 3,
+            "event": "interesse",
+            "from": "nessun_intento",
+            "to": "raccolta_dati",
+            "rule": "interesse_esplicito",
+            "why": "chiede un appuntamento",
+            "outcome": None,
+            "notices": [],
+        },
+        recorded_at=at[1],
+    )
+    journal.append(
+        {
+            "call_id": call_id,
+            "analysis": 2,
+            "turn": 4,
+            "event": "conferma",
+            "from": "raccolta_dati",
+            "to": "raccolta_dati",
+            "rule": "conferma_subito",
+            "why": HOSTILE,
+            "guard": "riepilogo_non_sentito",
+            "outcome": "rifiutato",
+            "notices": ["riepiloga"],
+        },
+        recorded_at=at[3],
+    )

@@ -1,0 +1,144 @@
+"""The pages that show calls: the list at /chiamate and each call at /chiamate/{id}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from storage.calls import CallDetail, StoredTurn, call_detail, list_calls
+from storage.database import Database
+from storage.errors import StorageError
+from storage.journal import JournalEntry
+from transport.console import wording
+
+PAGE_SIZE = 25
+
+_HERE = Path(__file__).parent
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_SPEAKERS = {"caller": "Chi chiama", "assistant": "Assistente"}
+
+
+def add_console(app: web.Application, database: Database, *, page_size: int = PAGE_SIZE) -> None:
+    """Add the pages to `app`; they read the open `database` and show instants in each consultant's zone."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        badges=wording.badges,
+        day_and_time=wording.day_and_time,
+        clock_time=wording.clock_time,
+        length=wording.length,
+        plain=wording.plain,
+    )
+    pages = _Pages(database, page_size)
+    app.router.add_get("/", _to_calls)
+    app.router.add_get("/chiamate", pages.calls)
+    app.router.add_get("/chiamate/{id}", pages.call)
+    app.router.add_static("/static", _HERE / "static")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """A turn on the page: what was `heard`, and the rest that was `cut` off."""
+
+    turn: StoredTurn
+    who: str
+    heard: str
+    cut: str
+
+
+class _Pages:
+    def __init__(self, database: Database, page_size: int) -> None:
+        self._database = database
+        self._page_size = page_size
+
+    async def calls(self, request: web.Request) -> web.Response:
+        before = request.query.get("prima")
+        try:
+            found = await self._database.run(lambda: list_calls(self._page_size + 1, before))
+        except StorageError:
+            if before is None:
+                raise
+            raise web.HTTPSeeOther("/chiamate") from None
+        shown = found[: self._page_size]
+        older = shown[-1].id if len(found) > len(shown) else None
+        return _page(request, "calls.html", {"calls": shown, "older": older, "first_page": before is None})
+
+    async def call(self, request: web.Request) -> web.Response:
+        detail = await self._database.run(lambda: call_detail(request.match_info["id"]))
+        if detail is None:
+            return _page(request, "missing.html", {}, status=404)
+        shown = {
+            "call": detail.call,
+            "turns": _in_spoken_order(detail),
+            "entries": [_entry(entry) for entry in detail.journal],
+        }
+        return _page(request, "call.html", shown)
+
+
+async def _to_calls(_: web.Request) -> web.Response:
+    raise web.HTTPFound("/chiamate")
+
+
+def _page(
+    request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> web.Response:
+    response = aiohttp_jinja2.render_template(template, request, context, status=status)
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _in_spoken_order(detail: CallDetail) -> list[ShownTurn]:
+    """The turns as they were spoken; one that cannot be placed stays behind all that were known before it."""
+    keyed, latest = [], detail.call.started_at
+    for turn in detail.turns:
+        latest = max(latest, turn.began_at or latest)
+        keyed.append((turn.began_at or latest, turn.number, turn))
+    return [_shown(turn) for _, _, turn in sorted(keyed, key=lambda each: each[:2])]
+
+
+def _shown(turn: StoredTurn) -> ShownTurn:
+    heard = turn.text if turn.heard is None else turn.heard
+    return ShownTurn(turn, _SPEAKERS.get(turn.speaker, turn.speaker), heard, turn.text[len(heard) :].strip())
+
+
+def _entry(entry: JournalEntry) -> dict[str, Any]:
+    """What the page shows of a journal entry; absent fields are None."""
+    told = entry.entry
+    return {
+        "recorded_at": entry.recorded_at,
+        "event": told.get("event"),
+        "source": told.get("from"),
+        "target": told.get("to"),
+        "rule": told.get("rule"),
+        "why": told.get("why"),
+        "guard": told.get("guard"),
+        "outcome": _words(told.get("outcome")),
+        "notices": [_words(notice) for notice in told.get("notices") or ()],
+        "turn": told.get("turn"),
+    }
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {part}" for key, part in value.items() if part not in (None, ""))
+    return "" if value is None else str(value)
