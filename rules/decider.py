@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from rules.compiler import MAX_RULES, Rule
 from rules.conditions import engine_form
 from rules.errors import DecisionError
 from rules.facts import EVENTS, check_facts
-from rules.ruleset import RuleSet
 
 _RULESET = "decisions"
 _NONCE = "nonce"
@@ -42,9 +41,8 @@ _NO_DECISION = Decision(None, None, (), "")
 class Decider:
     """Decides by one set of rules. Safe to use from several threads; one decision at a time."""
 
-    def __init__(self, ruleset: RuleSet) -> None:
-        """Raises DecisionError for rules that the engine does not take, or too many to trust it with."""
-        rules = ruleset.decisions
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """`rules` as read, first to match first. Raises DecisionError for any the engine does not take."""
         if len(rules) > MAX_RULES:
             raise DecisionError(f"{len(rules)} rules: no more than {MAX_RULES} can be used")
         self._decisions = {rule.id: Decision(rule.id, rule.event, rule.notices, rule.why) for rule in rules}

@@ -11,6 +11,7 @@ from rules.compiler import Rule, read_rules
 from rules.errors import Problem, RuleFileError
 from rules.limits import Limits, read_limits
 from rules.messages import Messages, read_messages
+from rules.phrases import PhraseList, read_phrases
 from rules.source import Source
 
 DECISIONS, MESSAGES, LIMITS = "decisions.toml", "messages.toml", "limits.toml"
@@ -23,7 +24,7 @@ class RuleSet:
     """What a call goes by, from its first turn to its last.
 
     decisions: the rules, first to match first.
-    phrases: the file of phrases, which the engine's reading of acts loads.
+    acts: what callers say, by act; `phrases` is the file it was read from.
     prompt: instructions for the live model, without the slots.
     files: name -> text of every rule file, as it was read.
     version: a hash of `files`; the same texts always have the same version.
@@ -34,6 +35,7 @@ class RuleSet:
     messages: Messages
     limits: Limits
     phrases: Path
+    acts: Mapping[str, PhraseList]
     prompt: str
     files: Mapping[str, str]
     version: str
@@ -45,9 +47,12 @@ def load(directory: Path | str) -> RuleSet:
     files, problems = _read(directory)
     if problems:
         raise RuleFileError(problems)
-    sources = {name: Source(str(directory / name), files[name]) for name in (LIMITS, MESSAGES, DECISIONS)}
+    sources = {
+        name: Source(str(directory / name), files[name]) for name in (LIMITS, MESSAGES, PHRASES, DECISIONS)
+    }
     limits = read_limits(sources[LIMITS])
     messages = read_messages(sources[MESSAGES])
+    acts = read_phrases(sources[PHRASES])
     decisions = read_rules(sources[DECISIONS], limits, messages)
     if problems := [problem for source in sources.values() for problem in source.problems]:
         raise RuleFileError(problems)
@@ -57,6 +62,7 @@ def load(directory: Path | str) -> RuleSet:
         messages=messages,
         limits=limits,
         phrases=directory / PHRASES,
+        acts=acts,
         prompt=files[PROMPT],
         files=files,
         version=_version(files),

@@ -23,9 +23,8 @@ def folder(tmp_path: Path) -> Folder:
         target = tmp_path / "it"
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        for name in ("decisions.toml", "messages.toml", "limits.toml"):
+        for name in ("decisions.toml", "messages.toml", "limits.toml", "phrases.toml"):
             shutil.copy(SHIPPED / name, target / name)
-        (target / "phrases.toml").write_text("", encoding="utf-8")
         (target / "prompt.md").write_text("Sei un assistente.\n", encoding="utf-8")
         for stem, text in texts.items():
             path = target / f"{stem}.{'md' if stem == 'prompt' else 'toml'}"

@@ -16,15 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.compiler import read_rules
+from rules.compiler import Rule, read_rules
 from rules.conditions import All, Among, Between
 from rules.conditions import Any as Any_
 from rules.decider import Decider, Decision
 from rules.errors import DecisionError, FactError
 from rules.facts import EVENTS, FACTS, check_facts
-from rules.limits import read_limits
+from rules.limits import Limits, read_limits
 from rules.messages import Messages
-from rules.ruleset import RuleSet
 from rules.source import Source
 from tests.rules.conftest import SHIPPED
 
@@ -126,7 +125,7 @@ def as_toml(value: Any) -> str:
 
 
 @cache
-def shipped() -> tuple[list[dict[str, Any]], RuleSet]:
+def shipped() -> tuple[list[dict[str, Any]], tuple[Rule, ...], Limits]:
     text = (SHIPPED / "decisions.toml").read_text(encoding="utf-8")
     limits = read_limits(Source("l", (SHIPPED / "limits.toml").read_text(encoding="utf-8")))
     notices = tomllib.loads((SHIPPED / "messages.toml").read_text(encoding="utf-8"))["notices"]
@@ -134,7 +133,7 @@ def shipped() -> tuple[list[dict[str, Any]], RuleSet]:
     messages = Messages("[A]", notices)
     rules = read_rules(source, limits, messages)
     assert source.problems == []
-    return source.data["rule"], RuleSet(SHIPPED, rules, messages, limits, SHIPPED, "", {}, "v")
+    return source.data["rule"], rules, limits
 
 
 @cache
@@ -163,14 +162,14 @@ def test_any_rules_agree_with_plain_python(
         one = f'[[rule]]\nid = "r{count}"\nwhen = {as_toml(when)}\nnotices = ["n"]\nwhy = "x"\n'
         one += f'event = "{event}"\n' if event else ""
         source = Source("d", one)
-        read_rules(source, shipped()[1].limits, Messages("[A]", {"n": "x"}))
+        read_rules(source, shipped()[2], Messages("[A]", {"n": "x"}))
         if source.problems:  # always, never, or too much for the engine: refused
             assert all(problem.field == "when" for problem in source.problems)
             continue
         text += one
         rules += source.data["rule"]
-    read = read_rules(Source("d", text), shipped()[1].limits, Messages("[A]", {"n": "x"}))
-    decider = Decider(replace(shipped()[1], decisions=read))
+    read = read_rules(Source("d", text), shipped()[2], Messages("[A]", {"n": "x"}))
+    decider = Decider(read)
     for facts, fired in asked:
         assert decider.decide(facts, fired).rule == first(rules, facts, fired)
 
@@ -262,7 +261,7 @@ def test_nobody_is_told_anything_when_the_call_is_over() -> None:
 
 
 def test_without_rules_nothing_is_ever_proposed() -> None:
-    decider = Decider(replace(shipped()[1], decisions=()))
+    decider = Decider(())
     for _, facts in EXAMPLES:
         assert decider.decide(facts, ()) == Decision(None, None, (), "")
 
@@ -278,9 +277,9 @@ def test_unknown_facts_and_events_are_refused() -> None:
 
 
 def test_too_many_rules_are_refused() -> None:
-    rule = shipped()[1].decisions[0]
+    rule = shipped()[1][0]
     with pytest.raises(DecisionError, match="201 rules: no more than 200"):
-        Decider(replace(shipped()[1], decisions=(rule,) * 201))
+        Decider((rule,) * 201)
 
 
 @pytest.mark.parametrize(
@@ -316,9 +315,9 @@ def test_rules_the_engine_does_not_take_are_refused() -> None:
     pairs = tuple(
         All((Between("missing", n, n), Among("drop", (True,)))) for n in range(20)
     )  # more groups than it can hold, which reading the file would have told
-    rule = replace(shipped()[1].decisions[0], when=Any_(pairs))
+    rule = replace(shipped()[1][0], when=Any_(pairs))
     with pytest.raises(DecisionError, match="does not take these rules"):
-        Decider(replace(shipped()[1], decisions=(rule,)))
+        Decider((rule,))
 
 
 def test_threads_do_not_get_each_others_answers() -> None:
@@ -346,7 +345,7 @@ def test_the_engine_leaves_no_threads_running() -> None:
 
 
 def test_two_sets_of_rules_do_not_meet() -> None:
-    none = Decider(replace(shipped()[1], decisions=()))
+    none = Decider(())
     assert shipped_decider().decide({"requested": "prenota"}, ()).rule == "interesse"
     assert none.decide({"requested": "prenota"}, ()).rule is None
     assert shipped_decider().decide({"requested": "prenota"}, ()).rule == "interesse"

@@ -17,6 +17,7 @@ def test_the_shipped_files_load(folder: Folder) -> None:
     ruleset = load(path)
     assert ruleset.decisions[0].id == "interesse"
     assert ruleset.phrases == path / "phrases.toml"
+    assert "confermo" in ruleset.acts["affirm"].phrases
     assert ruleset.prompt == "Sei un assistente.\n"
     assert set(ruleset.files) == {
         "decisions.toml",
@@ -33,7 +34,8 @@ def test_the_version_is_that_of_the_texts(folder: Folder) -> None:
     version = load(folder()).version
     assert load(str(folder())).version == version
     assert load(folder(prompt="Sei un altro.\n")).version != version
-    assert load(folder(phrases="# niente\n")).version != version
+    phrases = (SHIPPED / "phrases.toml").read_text(encoding="utf-8")
+    assert load(folder(phrases=phrases + "# niente\n")).version != version
 
 
 def test_no_rules_are_rules_too(folder: Folder) -> None:
@@ -44,6 +46,7 @@ def test_every_mistake_in_every_file_at_once(folder: Folder) -> None:
     path = folder(
         limits="abandon_after = 0\ntimeout_after = 3\nmax_failed_commits = 3\n",
         messages="[[[",
+        phrases="[affrim]\n",
         decisions='[[rule]]\nid = "a"\nwhen = { stge = "errore" }\nevent = "riprova"\nwhy = "x"\n',
     )
     with pytest.raises(RuleFileError) as caught:
@@ -52,7 +55,7 @@ def test_every_mistake_in_every_file_at_once(folder: Folder) -> None:
     assert f"{path / 'limits.toml'}:1: abandon_after: cannot be 0" in text
     assert f"{path / 'messages.toml'}:1: not valid TOML: " in text
     assert f"{path / 'decisions.toml'}:3: rule a: stge: unknown fact; did you mean 'stage'?" in text
-    assert len(caught.value.problems) >= 3
+    assert f"{path / 'phrases.toml'}:1: affrim: " in text
     assert issubclass(RuleFileError, RulesError)
 
 
