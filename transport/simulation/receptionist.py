@@ -1,4 +1,4 @@
-"""A deterministic Italian receptionist, in the live model's place: it reads the prompt and the notices we send.
+"""A deterministic Italian receptionist in the live model's place: it reads the prompt and notices we send.
 
 Its understanding is small and its own, as a model's would be another than ours; it knows nothing but what it
 is told in words.
