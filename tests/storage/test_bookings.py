@@ -335,7 +335,7 @@ def test_operations_refuse_to_run_outside_a_transaction(store: Store) -> None:
 
 
 def test_an_unknown_client_is_no_taken_slot(store: Store) -> None:
-    with pytest.raises(Exception, match="(?i)foreign key"):
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
         store.propose(client_id=4711)
 
 
