@@ -19,7 +19,7 @@ from engine.turns import Played, Speaker, Turn
 class CallerSpeech:
     """The caller's speech segments (from the sound) and transcript pieces (from the model), brought together.
 
-    Pieces belong, in order of arrival, to the earliest stretch of speech that is not closed. Segments between
+    Pieces belong, in order of arrival, to the earliest stretch of speech not closed yet. Segments between
     whose beginnings no assistant audio was played are one stretch: one turn, placed at the first. Speech whose
     words have not come `wait_s` after it ended is given up; words that come in the next `late_s` cannot be
     placed, and neither can words without open speech: their turn has `began_at` None. Without a further piece
@@ -112,8 +112,6 @@ class CallerSpeech:
 
     def settle(self, now: datetime) -> None:
         """Give up speech that has waited too long for its words; counted in `given_up`."""
-        if self._lost is not None and now > self._lost.until:
-            self._lost = None
         for stretch in list(self._open):
             for segment in stretch.segments:
                 if segment.ended is None or segment.given_up or stretch.covers(segment):
@@ -126,6 +124,8 @@ class CallerSpeech:
                     self._lost = _Lost(began, segment.ended + self._wait + self._late)
             if not stretch.text and all(segment.given_up for segment in stretch.segments):
                 self._shut(stretch)
+        if self._lost is not None and now > self._lost.until:
+            self._lost = None
 
     def untranscribed(self, now: datetime, *, begun_by: datetime | None = None) -> bool:
         """Whether speech (that began by `begun_by`) still waits for its words, or for more of them."""

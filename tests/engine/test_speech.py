@@ -1,0 +1,285 @@
+"""Where words are placed: late, reordered, missing, split."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.speech import AssistantSpeech, CallerSpeech
+from engine.turns import Turn
+from tests.clocks import START
+
+
+def at(seconds: float):
+    return START + timedelta(seconds=seconds)
+
+
+Step = tuple[object, ...]
+
+
+def play(steps: Sequence[Step], speech: CallerSpeech | None = None) -> list[tuple[str, float | None]]:
+    """The caller's turns as (text, began) after `steps` of (seconds, what, …)."""
+    speech = speech or CallerSpeech(itertools.count(1))
+    turns: dict[int, Turn] = {}
+    for seconds, what, *rest in steps:
+        now = at(float(seconds))  # type: ignore[arg-type]
+        match what:
+            case "began":
+                speech.began(now)
+            case "ended":
+                speech.ended(now)
+            case "played":
+                speech.assistant_played(now, at(rest[0]))
+            case "boundary":
+                speech.boundary(now)
+            case "words" | "finished":
+                turn = speech.words(rest[0], now, finished=what == "finished")
+                if turn is not None:
+                    turns[turn.number] = turn
+    return [
+        (turn.text, None if turn.began_at is None else (turn.began_at - START).total_seconds())
+        for turn in turns.values()
+    ]
+
+
+TABLE: dict[str, tuple[list[Step], list[tuple[str, float | None]]]] = {
+    "words that come late belong to the speech they came from": (
+        [(1, "began"), (1.5, "ended"), (2, "played", 6), (4, "words", "sì")],
+        [("sì", 1)],
+    ),
+    "pieces are put together": (
+        [(1, "began"), (3, "ended"), (3.5, "words", "merco"), (3.6, "words", "ledì alle"), (4, "words", " 15")],
+        [("mercoledì alle 15", 1)],
+    ),
+    "late words of the first speech are not the second's": (
+        [(1, "began"), (2, "ended"), (2.5, "played", 5), (6, "began"), (6.5, "ended"), (7, "words", "sì")],
+        [("sì", 1)],
+    ),
+    "a boundary closes what has words, the next words are the next speech's": (
+        [
+            (1, "began"), (2, "ended"), (2.5, "words", "mercoledì"), (2.6, "played", 5), (5, "boundary"),
+            (6, "began"), (6.5, "ended"), (7, "words", "sì"),
+        ],
+        [("mercoledì", 1), ("sì", 6)],
+    ),
+    "a boundary does not close what has no words yet": (
+        [
+            (1, "began"), (2, "ended"), (2.5, "played", 5), (5, "boundary"),
+            (6, "began"), (6.5, "ended"), (6.8, "words", "sì"), (7, "boundary"), (7.2, "words", "no"),
+        ],
+        [("sì", 1), ("no", 6)],
+    ),
+    "a finished piece closes too": (
+        [
+            (1, "began"), (2, "ended"), (2.5, "finished", "mercoledì"), (3, "played", 5),
+            (6, "began"), (6.5, "ended"), (7, "finished", "sì"),
+        ],
+        [("mercoledì", 1), ("sì", 6)],
+    ),
+    "finished while the detector still hangs over": (
+        [
+            (1, "began"), (2.1, "finished", "mercoledì"), (2, "ended"), (3, "played", 5),
+            (6, "began"), (6.5, "ended"), (7, "finished", "sì"),
+        ],
+        [("mercoledì", 1), ("sì", 6)],
+    ),
+    "two segments without the assistant between are one turn": (
+        [(1, "began"), (2, "ended"), (3, "began"), (4, "ended"), (5, "words", "allora mercoledì")],
+        [("allora mercoledì", 1)],
+    ),
+    "closed by finished, going on without the assistant between: never later than the first": (
+        [
+            (1, "began"), (2, "ended"), (2.5, "finished", "allora"),
+            (3, "began"), (4, "ended"), (5, "words", "sì"),
+        ],
+        [("allora", 1), ("sì", 1)],
+    ),
+    "an interruption while the caller speaks leaves the words together": (
+        [
+            (0, "played", 1.2), (1, "began"), (1.4, "words", "aspetta"), (1.5, "boundary"),
+            (3, "ended"), (3.6, "words", "meglio giovedì"),
+        ],
+        [("aspetta meglio giovedì", 1)],
+    ),
+    "words without speech cannot be placed": ([(3, "words", "sì")], [("sì", None)]),
+    "words after their speech was given up cannot be placed": (
+        [(1, "began"), (2, "ended"), (3, "played", 8), (9.5, "words", "sì")],
+        [("sì", None)],
+    ),
+    "… not even when the caller has spoken again": (
+        [(1, "began"), (2, "ended"), (3, "played", 8), (9, "began"), (9.4, "ended"), (9.8, "words", "sì")],
+        [("sì", None)],
+    ),
+    "long after giving up, words are the next speech's": (
+        [(1, "began"), (2, "ended"), (9, "played", 13), (15, "began"), (15.4, "ended"), (16, "words", "sì")],
+        [("sì", 15)],
+    ),
+    "after a boundary words that are left over cannot be placed": (
+        [(1, "began"), (2, "ended"), (2.5, "words", "sì"), (3, "boundary"), (3.5, "words", "anzi no")],
+        [("sì", 1), ("anzi no", None)],
+    ),
+    "silence has no turn": ([(1, "began"), (2, "ended"), (3, "words", "  "), (3, "finished", "")], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "expected"), TABLE.values(), ids=TABLE.keys())
+def test_where_words_are_placed(steps: list[Step], expected: list[tuple[str, float | None]]) -> None:
+    assert play(steps) == expected
+
+
+def test_untranscribed_until_the_words_are_whole() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    play([(1, "began")], speech)
+    assert speech.untranscribed(at(1.2))
+    play([(1.5, "words", "sì")], speech)
+    assert speech.untranscribed(at(1.6)), "it goes on"
+    play([(1.8, "ended")], speech)
+    assert speech.untranscribed(at(2)), "what came before its end is not all of it"
+    play([(2.5, "words", " anzi")], speech)
+    assert speech.untranscribed(at(3)), "another piece may follow"
+    play([(3, "words", " no")], speech)
+    assert speech.untranscribed(at(4.4))
+    assert not speech.untranscribed(at(4.6))
+
+
+def test_a_finished_transcript_is_whole_at_once() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    play([(1, "began"), (1.5, "ended"), (2, "finished", "sì")], speech)
+    assert not speech.untranscribed(at(2))
+
+
+def test_speech_after_the_words_is_still_waited_for() -> None:
+    """ "Sì", and while its words arrive the caller has begun "anzi no": a boundary does not settle that."""
+    speech = CallerSpeech(itertools.count(1))
+    play(
+        [(1, "began"), (1.4, "ended"), (1.9, "began"), (2, "words", "sì"), (3, "ended"), (3.1, "boundary")],
+        speech,
+    )
+    assert speech.untranscribed(at(6))
+    assert play([(6.5, "finished", "anzi no")], speech) == [("anzi no", 1)]
+    assert not speech.untranscribed(at(7))
+
+
+def test_untranscribed_by_an_instant() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    play([(1, "began"), (2, "ended"), (2.5, "finished", "sì"), (5, "began")], speech)
+    assert not speech.untranscribed(at(5.5), begun_by=at(4))
+    assert speech.untranscribed(at(5.5), begun_by=at(5))
+    assert speech.begun_since(at(4))
+    assert not speech.begun_since(at(5))
+
+
+def test_speech_without_words_is_given_up_and_counted() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    play([(1, "began"), (2, "ended")], speech)
+    speech.settle(at(8.9))
+    assert (speech.given_up, speech.untranscribed(at(8.9))) == (0, True)
+    speech.settle(at(9))
+    assert (speech.given_up, speech.untranscribed(at(9))) == (1, False)
+
+
+@given(st.data())
+def test_words_are_never_placed_later_than_spoken(data: st.DataObject) -> None:
+    """Utterances with the assistant between, transcribed in order, each less than 7 s late."""
+    count = data.draw(st.integers(1, 5))
+    steps: list[tuple[float, int, Step]] = []
+    arrived, clock = 0.0, 0.0
+    for number in range(count):
+        began = clock + data.draw(st.floats(0.5, 4))
+        ended = began + data.draw(st.floats(0.1, 3))
+        clock = ended + 0.5
+        steps += [(began, 0, (began, "began")), (ended, 0, (ended, "ended"))]
+        steps.append((ended, 1, (ended + 0.1, "played", ended + 0.4)))
+        if data.draw(st.booleans()):
+            steps.append((clock, 2, (clock, "boundary")))
+        arrived = max(arrived, ended + data.draw(st.floats(0.05, 6.9)))
+        if arrived < ended + 7:
+            steps.append((arrived, 1, (arrived, "words", f" w{number}@{began} ")))
+        arrived += 0.001
+    for text, placed in play([step for *_, step in sorted(steps, key=lambda each: each[:2])]):
+        for word in text.split():
+            if placed is not None:
+                assert placed <= float(word.split("@")[1]) + 1e-5
+
+
+# --- the assistant ---
+
+
+def spoken(text: str, ms: float, *, generated: bool = True) -> AssistantSpeech:
+    speech = AssistantSpeech(1)
+    words = text.split(" ")
+    for index, word in enumerate(words):
+        speech.words(word if index == 0 else " " + word)
+        speech.audio(ms / len(words))
+    speech.generated = generated
+    return speech
+
+
+READBACK = "Allora mercoledì 11 febbraio alle 15, va bene? Mi conferma?"
+
+
+def test_played_whole() -> None:
+    speech = spoken(READBACK, 4000)
+    for tenth in range(1, 40):
+        speech.sample(at(tenth / 10), tenth * 100)
+    speech.finish(at(4.0))
+    turn = speech.turn()
+    assert (turn.heard, turn.cut_off, turn.ended_at) == (None, False, at(4.0))
+    assert turn.began_at == at(0)
+    time_said = turn.played_at(turn.text.index("15") + 2)
+    assert time_said is not None
+    assert at(2.4) <= time_said <= at(3.6)
+    assert turn.played_at(len(turn.text)) == at(4.0)
+    assert [mark.chars for mark in turn.played] == sorted({mark.chars for mark in turn.played})
+
+
+@pytest.mark.parametrize(
+    ("ms", "heard"),
+    [(0, ""), (150, ""), (1400, "Allora mercoledì"), (3999.5, READBACK)],
+)
+def test_cut_off_at_a_whole_word(ms: float, heard: str) -> None:
+    speech = spoken(READBACK, 4000)
+    speech.cut(at(5), ms)
+    turn = speech.turn()
+    assert turn.heard_text == heard
+    assert turn.text.startswith(turn.heard_text)
+    assert turn.cut_off == (heard != READBACK)
+
+
+def test_words_ahead_of_the_audio_are_not_heard() -> None:
+    speech = AssistantSpeech(1)
+    speech.words(READBACK)
+    speech.audio(1000)
+    speech.cut(at(2), 1000)
+    assert len(speech.turn().heard_text) <= 13
+
+
+def test_words_that_come_after_the_cut_lengthen_the_text() -> None:
+    speech = AssistantSpeech(1)
+    speech.words("Allora mercoledì ")
+    speech.audio(4000)
+    speech.generated = True
+    speech.cut(at(2), 2000)
+    speech.words("11 febbraio alle 15, va bene? Mi conferma?")
+    turn = speech.turn()
+    assert turn.text == READBACK
+    assert turn.heard_text == "Allora mercoledì 11"
+
+
+@given(st.text("abcde 123,.?", max_size=80), st.floats(0, 8000), st.floats(0, 8000), st.booleans())
+def test_heard_grows_with_what_is_played_and_stays_a_prefix(
+    text: str, first: float, second: float, generated: bool
+) -> None:
+    heard = []
+    for ms in sorted((first, second)):
+        speech = spoken(text, 6000, generated=generated)
+        speech.sample(at(0.1), ms / 2)
+        speech.cut(at(1), ms)
+        turn = speech.turn()
+        assert turn.text.startswith(turn.heard_text)
+        assert all(mark.chars <= len(turn.heard_text) for mark in turn.played)
+        heard.append(len(turn.heard_text))
+    assert heard == sorted(heard)

@@ -1,0 +1,176 @@
+"""Playout: pace, lead, tail, played milliseconds, flush."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.clocks import VirtualClock, settle
+from transport.audio.playout import Playout
+
+
+class Bridge:
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.sent: list[tuple[float, bytes]] = []
+        self.kills: list[float] = []
+
+    async def send_audio(self, pcm: bytes) -> None:
+        self.sent.append((self.clock.monotonic() - 1000, pcm))
+
+    async def kill_audio(self) -> None:
+        self.kills.append(self.clock.monotonic() - 1000)
+
+    def sent_ms(self) -> float:
+        return sum(len(pcm) for _, pcm in self.sent) / 48
+
+
+@pytest.fixture
+async def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def bridge(clock: VirtualClock) -> Bridge:
+    return Bridge(clock)
+
+
+@pytest.fixture
+async def playout(clock: VirtualClock, bridge: Bridge) -> AsyncIterator[Playout]:
+    playout = Playout(clock, bridge)
+    running = asyncio.create_task(playout.run())
+    yield playout
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await playout.close()
+
+
+def audio(ms: int) -> bytes:
+    return b"\x10\x00" * (24 * ms)
+
+
+async def test_sends_a_burst_then_at_the_speed_of_speech(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(2000))
+    await settle()
+    assert len(bridge.sent[0][1]) / 48 >= 160
+    for _ in range(90):
+        await clock.advance(0.02)
+        ahead = bridge.sent_ms() - (clock.monotonic() - 1000) * 1000
+        assert 0 <= ahead <= 160 + 20 + 1
+
+
+async def test_waits_for_a_whole_burst_but_not_past_the_end(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(100))
+    await clock.advance(0.5)
+    assert bridge.sent == []
+    playout.end_turn(1)
+    await settle()
+    assert bridge.sent_ms() == 100 + 200
+
+
+async def test_played_is_what_was_played_not_what_was_sent(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(1000))
+    await settle()
+    assert playout.played_ms(1) == 0
+    await clock.advance(0.3)
+    assert bridge.sent_ms() > 400
+    assert playout.played_ms(1) == pytest.approx(300, abs=1)
+    await clock.advance(2)
+    assert playout.played_ms(1) == pytest.approx(1000)
+
+
+async def test_an_underrun_is_not_played_time(playout: Playout, clock: VirtualClock) -> None:
+    playout.play(1, audio(200))
+    await clock.advance(1.0)
+    assert playout.played_ms(1) == pytest.approx(200, abs=1)
+    playout.play(1, audio(400))
+    await clock.advance(0.1)
+    assert playout.played_ms(1) == pytest.approx(300, abs=1)
+
+
+async def test_drained_when_played_and_silence_follows(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(500))
+    playout.end_turn(1)
+    drained = asyncio.create_task(playout.drained(1))
+    await clock.advance(0.49)
+    assert not drained.done()
+    await clock.advance(0.02)
+    assert drained.result() is True
+    assert bridge.sent_ms() >= 660
+    assert bridge.sent[-1][1].strip(b"\0") == b""
+
+
+async def test_flush_stops_at_once_and_freezes_the_clock(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(3000))
+    playout.end_turn(1)
+    drained = asyncio.create_task(playout.drained(1))
+    await clock.advance(1.0)
+    sent = len(bridge.sent)
+    playout.flush()
+    await settle()
+    assert bridge.kills == [1.0]
+    assert drained.result() is False
+    await clock.advance(1.0)
+    assert len(bridge.sent) == sent
+    assert playout.played_ms(1) == pytest.approx(1000, abs=1)
+    playout.play(1, audio(500))
+    await clock.advance(0.5)
+    assert len(bridge.sent) == sent
+
+
+async def test_after_a_flush_the_next_turn_starts_with_a_burst(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(3000))
+    await clock.advance(0.5)
+    playout.flush()
+    playout.play(2, audio(400))
+    bridge.sent.clear()
+    await clock.advance(0.02)
+    assert len(bridge.sent[0][1]) / 48 >= 160
+    await clock.advance(0.2)
+    assert playout.played_ms(2) == pytest.approx(210, abs=11)
+    assert playout.played_ms(1) == pytest.approx(500, abs=1)
+
+
+async def test_a_flush_after_all_was_played_still_reaches_the_bridge(
+    playout: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout.play(1, audio(200))
+    playout.end_turn(1)
+    await clock.advance(2)
+    playout.flush()
+    await settle()
+    assert len(bridge.kills) == 1
+    assert await playout.drained(1) is True
+
+
+async def test_half_samples_are_put_together(playout: Playout, bridge: Bridge) -> None:
+    pcm = audio(200)
+    playout.play(1, pcm[:4801])
+    playout.play(1, pcm[4801:])
+    playout.end_turn(1)
+    await settle()
+    assert b"".join(sent for _, sent in bridge.sent).startswith(pcm[:7680])
+
+
+async def test_resamples_for_a_bridge_that_wants_8_khz(clock: VirtualClock, bridge: Bridge) -> None:
+    playout = Playout(clock, bridge, rate=8000)
+    running = asyncio.create_task(playout.run())
+    playout.play(1, audio(1000))
+    playout.end_turn(1)
+    await clock.advance(2)
+    assert sum(len(pcm) for _, pcm in bridge.sent) / 16 == pytest.approx(1200, abs=5)
+    assert playout.played_ms(1) == pytest.approx(1000, abs=2)
+    running.cancel()
+    await playout.close()
