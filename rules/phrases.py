@@ -41,7 +41,7 @@ class PhraseList:
 
 
 def load_phrases(path: Path) -> dict[str, PhraseList]:
-    """The phrases in the TOML file at `path`, by act. Raises RuleFileError with every mistake, file and line."""
+    """The phrases in the TOML file at `path`, by act. Raises RuleFileError with every mistake and its line."""
     try:
         source = Source(path.name, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -98,7 +98,7 @@ def _texts(source: Source, line: int, subject: str, key: str, listed: object) ->
 def _ways(
     source: Source, line: int, subject: str, text: str, groups: Mapping[str, tuple[str, ...]]
 ) -> list[str]:
-    """Every way to say `text`: "a/b" is one or the other, "(a)" may be missing, "<x>" is a word of the list x."""
+    """Every way to say `text`: of "a/b" one or the other, "(a)" may be missing, "<x>" is any of the list x."""
     places: list[list[str]] = []
     count = 1
     for written in text.split():

@@ -1,4 +1,4 @@
-"""Italian words that keep their force whatever the phrase files say: negation, hedges, corrections, waiting."""
+"""Italian words that keep their force whatever phrase files say: negation, hedges, corrections, waiting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ NEGATORS = frozenset(
 #: Folded words of the acts that stop a yes. A phrase that answers or asks may contain none of them.
 CORE: Mapping[Act, tuple[tuple[str, ...], ...]] = {
     Act.DENY: _split(
-        ["no", "no grazie", "di no", "assolutamente no", "non ancora", "non va bene", "non vanno bene"]
+        [
+            "no",
+            "no grazie",
+            "di no",
+            "assolutamente no",
+            "non ancora",
+            "non va bene",
+            "non vanno bene",
+            "non mi va bene",
+            "non mi vanno bene",
+        ]
     ),
     Act.CORRECT: _split(
         ["anzi", "invece", "piuttosto", "meglio", "no aspetta", "no aspetti", "no scusi", "no scusa"]
@@ -57,6 +67,10 @@ CORE: Mapping[Act, tuple[tuple[str, ...], ...]] = {
             *("chissa", "quasi quasi", "vediamo", "vedremo", "vedro", "poi vedo", "cosi cosi", "tuttavia"),
             *("penso", "credo", "suppongo", "immagino", "spero", "speriamo", "mi sa", "mi sa di si"),
             *(
+                "penso vada bene",
+                "credo vada bene",
+                "credo che vada bene",
+                "penso che vada bene",
                 "penso di si",
                 "credo di si",
                 "spero di si",

@@ -18,6 +18,7 @@ _WITHOUT_NEGATION = frozenset({Act.AFFIRM, Act.BACKCHANNEL})
 _WITHOUT_CORE = _WITHOUT_NEGATION | {
     *(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY, Act.CANCEL, Act.RESCHEDULE, Act.ASK_REPEAT, Act.ASK_HUMAN)
 }
+_MOST_NOES = 8  # in a row, that are still one "no no no"
 _STOPS_A_YES = frozenset({Act.CORRECT, Act.DENY, Act.HOLD_ON, Act.DROP})
 #: Which act wins where two phrases are equally long.
 _RANK = {
@@ -42,8 +43,8 @@ _RANK = {
 class Phrases:
     """The phrases of each act as folded words. `explicit` phrases carry their own meaning ("confermo").
 
-    A phrase that would make words of denial, doubt or correction mean something else has no effect; such phrases
-    are in `ignored`.
+    A phrase that would make words of denial, doubt or correction mean something else has no effect; such
+    phrases are in `ignored`.
     """
 
     phrases: Mapping[Act, tuple[Phrase, ...]]
@@ -82,13 +83,13 @@ class Phrases:
 def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[ActMention, ...]:
     """The acts of a caller turn, in order.
 
-    Bare words of assent ("sì", "va bene") affirm only if `yes_no_pending`, that is, if the assistant's last question
-    takes a yes; otherwise they are backchannel. Explicit ones ("confermo") affirm always. Words inside a question
-    never affirm, nor does anything that the same turn takes back ("sì, anzi no"), doubts ("sì, forse" also hedges)
-    or makes depend on something ("se va bene").
+    Bare words of assent ("sì", "va bene") affirm only if `yes_no_pending`, that is, if the assistant's last
+    question takes a yes; otherwise they are backchannel. Explicit ones ("confermo") affirm always. Words inside
+    a question never affirm, nor does anything that the same turn takes back ("sì, anzi no") or makes depend on
+    something ("se va bene"); a yes that is doubted ("sì, ma…") stands beside a hedge.
 
-    "Lascia stare" after a correction in the same turn withdraws it and leaves a hedge, so that only a yes after it
-    counts; alone it is a hedge too, but "lasciamo stare" alone drops the booking.
+    "Lascia stare" after a correction in the same turn withdraws it and leaves a hedge, so that only a yes after
+    it counts; alone it is a hedge too, but "lasciamo stare" alone drops the booking.
     """
     turn = _Turn(text)
     matches = list(_matches(turn, phrases._index))
@@ -103,8 +104,10 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
 
 
 def rejected_details(text: str) -> frozenset[str]:
-    """Which details the caller turns down, among "date", "time", "phone", "email" ("un altro giorno", "a quell'ora
-    non posso", "l'email è sbagliata")."""
+    """Which details the caller turns down, among "date", "time", "phone", "email".
+
+    For example "un altro giorno", "a quell'ora non posso", "l'email è sbagliata".
+    """
     turn = _Turn(text)
     folded = [w.text for w in turn.words]
     details = set()
@@ -140,7 +143,7 @@ def _cannot(after: list[str]) -> bool:
     return after[:1] == ["no"] or (after[:1] == ["non"] and bool(set(after[1:3]) & words.CANNOT))
 
 
-# --- The turn as words and clauses ------------------------------------------------------------------------------
+# --- The turn as words and clauses -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,7 @@ def _asks(said: Phrase) -> bool:
     return said[at : at + 1] in words.INTERROGATIVES or said[at : at + 2] in words.INTERROGATIVES
 
 
-# --- Phrases found in it ----------------------------------------------------------------------------------------
+# --- Phrases found in it ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +313,7 @@ def _hides_core(act: Act, phrase: Phrase) -> bool:
     )
 
 
-# --- What they mean where they stand ----------------------------------------------------------------------------
+# --- What they mean where they stand ---------------------------------------------------------------
 
 
 def _judge(turn: _Turn, matches: list[_Match], number: int, pending: bool) -> list[_Found]:
@@ -387,8 +390,7 @@ def _judge_request(turn: _Turn, matches: list[_Match], number: int) -> list[_Fou
         return []
     if act in (Act.CANCEL, Act.RESCHEDULE) and (
         not _own_booking(rest)
-        or (rest[:1]
-        and rest[0] in words.POLICY_AFTER)
+        or (rest[:1] and rest[0] in words.POLICY_AFTER)
         or words.POLICY_BEFORE & set(before)
     ):
         return []
@@ -404,7 +406,7 @@ def _own_booking(rest: list[str]) -> bool:
 
 
 def _negator(turn: _Turn, matches: list[_Match], number: int) -> int | None:
-    """The place of a word that negates this phrase: at most three words before it, in its clause, in no other phrase."""
+    """The place of a word that negates this phrase: at most three words before it, in its clause and no phrase."""
     match = matches[number]
     floor = max(turn.clause(match.first).first, match.first - 3, matches[number - 1].after if number else 0)
     return next(
@@ -420,7 +422,7 @@ def _taken(matches: list[_Match], number: int, floor: int) -> bool:
 
 
 def _is_yes(turn: _Turn, matches: list[_Match], number: int) -> bool:
-    """Whether a "si" is the answer and not the pronoun ("si può", "mi si sente"); transcripts drop the accent."""
+    """Whether a "si" is the answer, its accent lost in transcription, and not the pronoun ("si può")."""
     match = matches[number]
     word, clause = turn.words[match.first], turn.clause(match.first)
     previous = turn.words[match.first - 1].text if match.first > clause.first else ""
@@ -441,7 +443,9 @@ def _is_no(turn: _Turn, match: _Match) -> bool:
 def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None:
     """The number of the yes before which this "no" only clears the way ("no no, va bene così")."""
     at = number + 1
-    while at < len(matches) and _is_no(turn, matches[at]) and matches[at].first == matches[at - 1].after:
+    while at < min(len(matches), number + _MOST_NOES) and _is_no(turn, matches[at]):
+        if matches[at].first != matches[at - 1].after:
+            return None
         at += 1
     if at >= len(matches) or matches[at].entry.act is not Act.AFFIRM:
         return None
@@ -452,7 +456,7 @@ def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None
     ):
         return None
     last = at
-    while last + 1 < len(matches) and matches[last + 1].first == matches[last].after:
+    while last + 1 < min(len(matches), at + _MOST_NOES) and matches[last + 1].first == matches[last].after:
         if matches[last + 1].entry.act not in (Act.AFFIRM, Act.BACKCHANNEL):
             return None
         last += 1
@@ -464,7 +468,7 @@ def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None
 
 def _answers_no(turn: _Turn, matches: list[_Match], number: int) -> bool:
     """Whether this yes stands right after a "no" that is meant ("no, va bene giovedì")."""
-    if number == 0 or turn.words[matches[number].first].text not in words.YES_AFTER_NO:
+    if number == 0 or turn.words[matches[number].first].text == "si":
         return False
     previous = matches[number - 1]
     if previous.entry.act is not Act.DENY or not _touch(turn, previous, matches[number]):
