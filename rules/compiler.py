@@ -9,6 +9,7 @@ from typing import Any as Toml
 
 from rules.conditions import (
     ALWAYS,
+    MAX_BREADTH,
     MAX_GROUPS,
     NEVER,
     All,
@@ -16,6 +17,7 @@ from rules.conditions import (
     Any,
     Between,
     Condition,
+    breadth,
     engine_form,
     groups,
     negate,
@@ -140,6 +142,11 @@ class _RuleReader:
                     "when",
                     f"too intricate: {count} groups of alternatives or ranges within each other, "
                     f"and no more than {MAX_GROUPS} can be used; split the rule",
+                )
+            elif (width := breadth(condition)) > MAX_BREADTH:
+                self.wrong(
+                    "when",
+                    f"too many alternatives: {width}, and no more than {MAX_BREADTH} can be used; split the rule",
                 )
         return condition
 

@@ -48,6 +48,9 @@ Condition = Among | Between | All | Any
 #: The engine fails at 16 groups in one rule; the decider adds one of its own.
 MAX_GROUPS = 12
 
+#: The engine follows at most 64 tests side by side; this leaves room for those the decider adds.
+MAX_BREADTH = 60
+
 ALWAYS = All(())
 NEVER = Any(())
 
@@ -111,6 +114,22 @@ def groups(form: dict[str, Json]) -> int:
     """How many groups (`$and`, `$or`) an engine form is made of, nested ones included."""
     [(operator, parts)] = form.items()
     return 1 + sum(map(groups, parts)) if operator in ("$and", "$or") else 0
+
+
+def breadth(condition: Condition) -> int:
+    """At most how many tests of a simplified condition can hold side by side.
+
+    Tests that must all hold are followed one after the other, and of the values of one fact only one can hold;
+    alternatives are followed together.
+    """
+    match condition:
+        case All(parts):
+            widths = [breadth(part) for part in parts]
+            return 1 + sum(width for width in widths if width > 1)
+        case Any(parts):
+            return 1 + sum(map(breadth, parts))
+        case _:
+            return 1
 
 
 def _flat(

@@ -1,7 +1,8 @@
 """Asks durable_rules which rule matches. No other file imports it, since only used in this way is it right.
 
-One engine host for each set of rules, without its timer threads; one session; one event for each decision,
+One engine host for each set of rules, without its timer threads; one session; one event for each question,
 carrying every fact and a nonce; a last rule that always matches; and a check that exactly one rule answered.
+Since the engine can follow only so many tests side by side, many rules are asked in batches, one after the other.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from typing import Any
 from durable import engine
 
 from rules.compiler import MAX_RULES, Rule
-from rules.conditions import engine_form
+from rules.conditions import MAX_BREADTH, breadth, engine_form
 from rules.errors import DecisionError
 from rules.facts import EVENTS, check_facts
 
-_RULESET = "decisions"
 _NONCE = "nonce"
 _NOTHING = "_nothing"
 
@@ -50,13 +50,18 @@ class Decider:
         self._nonces = itertools.count()
         self._answers: list[tuple[str, object]] = []
         self._host = _Host()
-        definition: dict[str, Any] = {
-            rule.id: self._definition(rule.id, rank, _conditions(rule))
-            for rank, rule in enumerate(rules, start=1)
-        }
-        definition[_NOTHING] = self._definition(_NOTHING, len(rules) + 1, [])
+        self._batches: list[str] = []
+        definitions: dict[str, Any] = {}
+        for count, batch in enumerate(_batches(rules)):
+            name = f"decisions_{count}"
+            self._batches.append(name)
+            definitions[name] = {
+                rule.id: self._definition(rule.id, rank, _conditions(rule))
+                for rank, rule in enumerate(batch, start=1)
+            }
+            definitions[name][_NOTHING] = self._definition(_NOTHING, len(batch) + 1, [])
         try:
-            self._host.set_rulesets({_RULESET: definition})
+            self._host.set_rulesets(definitions)
         except Exception as error:
             raise DecisionError(f"the rule engine does not take these rules: {error}") from error
 
@@ -73,16 +78,22 @@ class Decider:
         event: dict[str, object] = dict(check_facts(facts))
         event.update({_fired(name): name in fired for name in EVENTS})
         with self._lock:
-            nonce = f"n{next(self._nonces)}"
-            self._answers.clear()
-            try:
-                state = self._host.post(_RULESET, {**event, "sid": "0", _NONCE: nonce})
-            except Exception as error:
-                raise DecisionError(f"the rule engine failed: {error}") from error
-            answers = list(self._answers)
-        if len(answers) != 1 or answers[0][1] != nonce or not state or "exception" in state:
-            raise DecisionError(f"the rule engine is out of step: {answers!r} came for {nonce!r}")
-        return self._decisions.get(answers[0][0], _NO_DECISION)
+            for batch in self._batches:
+                if decision := self._decisions.get(self._ask(batch, event)):
+                    return decision
+        return _NO_DECISION
+
+    def _ask(self, batch: str, event: Mapping[str, object]) -> str:
+        """The id of the rule of `batch` that answers to `event`."""
+        nonce = f"n{next(self._nonces)}"
+        self._answers.clear()
+        try:
+            state = self._host.post(batch, {**event, "sid": "0", _NONCE: nonce})
+        except Exception as error:
+            raise DecisionError(f"the rule engine failed: {error}") from error
+        if len(self._answers) != 1 or self._answers[0][1] != nonce or not state or "exception" in state:
+            raise DecisionError(f"the rule engine is out of step: {self._answers!r} came for {nonce!r}")
+        return self._answers[0][0]
 
     def _definition(self, rule_id: str, rank: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
         asked = {"$ex": {_NONCE: 1}}
@@ -107,6 +118,19 @@ def _conditions(rule: Rule) -> list[dict[str, Any]]:
     """What must hold for `rule`: its own condition, and that its event has not yet been proposed."""
     still_open = [{_fired(rule.event): False}] if rule.event else []
     return [*still_open, engine_form(rule.when)]
+
+
+def _batches(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """The rules in their order, cut where one more would be too many side by side; at least one batch."""
+    batches: list[list[Rule]] = [[]]
+    width = 0
+    for rule in rules:
+        width += breadth(rule.when)
+        if width > MAX_BREADTH and batches[-1]:
+            batches.append([])
+            width = breadth(rule.when)
+        batches[-1].append(rule)
+    return batches
 
 
 class _Host(engine.Host):  # type: ignore[misc]

@@ -218,6 +218,17 @@ def test_a_condition_beyond_the_engine_is_told() -> None:
     ]
 
 
+def test_alternatives_beyond_the_engine_are_told() -> None:
+    def many(count: int) -> str:
+        tests = (f"{{ missing = {{ at_most = {n} }} }}" for n in range(count))
+        return RULE.replace('stage = "errore"', f"any = [{', '.join(tests)}]")
+
+    assert read(many(59))[1] == []
+    assert read(many(60))[1] == [
+        "d.toml:4: rule una: when: too many alternatives: 61, and no more than 60 can be used; split the rule"
+    ]
+
+
 def test_the_engine_never_gets_an_empty_condition() -> None:
     for empty in (All(()), Any(()), Between("missing", 0, None)):
         with pytest.raises(ValueError, match="simplify"):

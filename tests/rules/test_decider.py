@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules.compiler import Rule, read_rules
-from rules.conditions import All, Among, Between
+from rules.conditions import MAX_BREADTH, All, Among, Between, Condition, breadth
 from rules.conditions import Any as Any_
 from rules.decider import Decider, Decision
 from rules.errors import DecisionError, FactError
@@ -274,6 +274,40 @@ def test_unknown_facts_and_events_are_refused() -> None:
         shipped_decider().decide({"stge": "errore"}, ())
     with pytest.raises(DecisionError, match="no such event: confermo"):
         shipped_decider().decide({}, {"confermo"})
+
+
+COUNTS = ("missing", "silent", "waiting", "attempts")
+
+
+def all_of(number: int) -> Condition:
+    return Between("missing", 0, 1000 + number)
+
+
+def alternatives(number: int) -> Condition:
+    return Any_(tuple(Between(name, 0, 1000 + number) for name in COUNTS))
+
+
+def alternatives_twice(number: int) -> Condition:
+    return All((alternatives(number), alternatives(2000 + number), Among("drop", (True,))))
+
+
+def deep(number: int) -> Condition:
+    return Any_((all_of(number), All((alternatives(number), Any_((Among("drop", (True,)), all_of(3000)))))))
+
+
+@pytest.mark.parametrize("shape", [all_of, alternatives, alternatives_twice, deep])
+def test_two_hundred_rules_may_all_match_at_once(shape: Callable[[int], Condition]) -> None:
+    rules = tuple(Rule(f"r{n}", shape(n), None, ("n",), "x", 1) for n in range(200))
+    assert Decider(rules).decide({"drop": True}, ()).rule == "r0"
+    only_last = tuple(replace(rule, when=All((rule.when, Among("human", (True,))))) for rule in rules[:-1])
+    assert Decider((*only_last, rules[-1])).decide({"drop": True}, ()).rule == "r199"
+
+
+def test_one_rule_may_be_as_broad_as_a_file_allows() -> None:
+    broad = Any_(tuple(Between(name, 0, 1000 + n) for name in COUNTS for n in range(14)))
+    assert breadth(broad) <= MAX_BREADTH
+    rules = tuple(Rule(f"r{n}", broad, None, ("n",), "x", 1) for n in range(3))
+    assert Decider(rules).decide({}, ()).rule == "r0"
 
 
 def test_too_many_rules_are_refused() -> None:
