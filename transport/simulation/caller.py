@@ -38,20 +38,21 @@ class Dialled:
     callee: str
     direction: Literal["inbound", "outbound"] = "inbound"
     scheduled_call: str = ""
+    consultant_id: int | None = None
 
     def metadata(self, rate: int) -> str:
         """The first text frame, as jambonz sends it."""
-        extra = {"scheduledCallId": self.scheduled_call} if self.scheduled_call else {}
+        customer = {"scheduledCallId": self.scheduled_call, "consultantId": self.consultant_id}
         return json.dumps(
             {
                 "sampleRate": rate,
                 "mixType": "mono",
-                "callSid": f"sid-{self.call_id}",
+                "callSid": self.call_id,
                 "callId": self.call_id,
                 "direction": self.direction,
                 "from": self.caller,
                 "to": self.callee,
-                "customerData": extra,
+                "customerData": {key: value for key, value in customer.items() if value},
             }
         )
 
