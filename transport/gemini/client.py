@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 from google import genai
 from google.genai import types
@@ -12,6 +13,7 @@ from transport.errors import TransportError
 from transport.gemini.settings import GeminiSettings
 
 _MAX_MESSAGE = 16 << 20
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class GeminiKeyError(TransportError):
@@ -38,6 +40,8 @@ def make_client(settings: GeminiSettings, api_key: str, tls: ssl.SSLContext | No
     if tls is not None:
         # One name for the WebSocket and aiohttp, the other for httpx.
         wire |= {"ssl": tls, "verify": tls}
+    if urlsplit(settings.base_url).hostname in _LOOPBACK:
+        wire["proxy"] = None  # A proxy named in the environment does not lead there.
     options = types.HttpOptions(
         base_url=settings.base_url or None, api_version=settings.api_version, async_client_args=wire
     )

@@ -115,8 +115,12 @@ class EmulatedCall:
     # --- Ears ---
 
     async def _listen(self, sound: types.LiveClientRealtimeInput) -> None:
-        if sound.audio_stream_end or sound.text or not sound.audio:
+        if sound.audio_stream_end:
+            for _ in range(int(_TURN_END_MS) // 20):
+                await self._hear(bytes(_WINDOW))
             return
+        if sound.audio is None:
+            raise BrokenRuleError(1007, "the emulator knows no realtime input but audio")
         pcm = sound.audio.data or b""
         if sound.audio.mime_type != f"audio/pcm;rate={_HEARS_AT}":
             raise BrokenRuleError(1007, f"Unsupported audio format: {sound.audio.mime_type}")

@@ -113,12 +113,12 @@ class Receptionist:
         self._bookings = _read_slots(_line(head, "Appuntamenti già presi:"))
         self._consultant = _after(head, "assistente virtuale di ", " e parli")
         caller = _line(head, "Al telefono:")
-        name = re.search(r"[A-Z][\w']+(?: [A-Z][\w']+)*", caller)
+        name = re.search(r"[A-Z][\w']+(?: [A-Z][\w']+)*", caller.partition(";")[0])
         self._name = name[0].split()[0] if name else ""
-        self._calling = bool(re.search(r"chiamiamo noi|in uscita|chiamat[oa] da noi", caller))
+        self._calling = bool(re.search(r"\bhai chiamato tu\b", caller))
         required = _line(head, "Dati da chiedere:").lower()
         self._needs_phone, self._needs_email = "telefono" in required, "email" in required
-        self._line_number = _digits(required)
+        self._line_number = _digits(_after(caller, "chiama dal ", ","))
         today = re.search("|".join(_WEEKDAYS), _line(head, "Oggi:").lower())
         self._today = _WEEKDAYS.index(today[0]) if today else None
 
@@ -146,8 +146,7 @@ class Receptionist:
     def notice(self, text: str) -> str:
         """What it says upon a notice."""
         slots = _read_slots(text)
-        offered = ", ".join(slot.spoken for slot in slots[:-1]) + " o " if len(slots) > 1 else ""
-        first, last = (slots[0].spoken, slots[-1].spoken) if slots else ("", "")
+        first = slots[0].spoken if slots else ""
         if "è prenotato:" in text or "è spostato a" in text:
             self._bookings, self._slot = slots[:1], None
             done = "spostato a" if "è spostato" in text else "confermato per"
@@ -171,18 +170,18 @@ class Receptionist:
         if "ripeti esattamente" in text or "ripeti per intero" in text:
             self._choose(slots[-1] if slots else self._slot)
             if verb := re.search('[Dd]i\' "(\\w+)"', text):
-                self._verb = {"sposto": "sposto", "annullo": "annullo"}.get(verb[1].lower(), "")
+                self._verb = _VERBS.get(verb[1].lower(), "")
             return self._restate("Mi correggo: " if "esattamente" in text else "")
         if "non è stato registrato nulla" in text and self._slot:
-            return self._restate("Scusami, non è ancora registrato. ")
+            return self._go_on("Scusami, non è ancora registrato. ")
         if "non sono arrivate" in text:
             return f"Scusami, non ho sentito. {self._last}"
-        if "candidati" in text or "in più modi" in text:
-            return self._say(
-                f"Quale giorno intendi, {offered}{last}?" if slots else "Quale giorno intendi?", _Awaits.SLOT
-            )
+        if "in più modi" in text:
+            return self._say(f"Quale giorno intendi, {_after(text, 'in più modi: ', '. ')}?", _Awaits.SLOT)
         for words, answer, awaits in _NOTICES:
             if words in text:
+                self._phone = "" if awaits is _Awaits.PHONE else self._phone
+                self._email = "" if awaits is _Awaits.EMAIL else self._email
                 return self._say(answer, awaits)
         return self._say("Scusami, puoi ripetere?", self._awaits)
 
@@ -369,6 +368,8 @@ class Receptionist:
         self._awaits, self._last = awaits, text
         return text
 
+
+_VERBS = {"sposto": "sposto", "annullo": "annullo", "disdico": "annullo", "cancello": "annullo"}
 
 #: Notices without slots in them: words of the notice, what is said, what that asks for.
 _NOTICES: tuple[tuple[str, str, _Awaits], ...] = (

@@ -35,7 +35,7 @@ PROMPT = (
     .format(
         consultant="Studio Rossi",
         today="lunedì 9 febbraio 2026",
-        caller="cliente registrato, Marco Bianchi, ci chiama",
+        caller="Marco Bianchi, cliente registrato; ha chiamato",
         required="giorno e ora",
         bookings="nessuno",
         slots="- mercoledì 11 febbraio alle 10\n- mercoledì 11 febbraio alle 15",
