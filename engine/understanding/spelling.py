@@ -1,0 +1,164 @@
+"""What is said aloud to spell an address: signs, letters by name or by city, doubles, digits in words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from engine.understanding.digits import MULTIPLES, number_words
+from engine.understanding.folding import fold
+
+
+def _set(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+SIGNS = {
+    ("chiocciola",): "@",
+    ("chiocciolina",): "@",
+    ("at",): "@",
+    ("punto",): ".",
+    ("dot",): ".",
+    ("trattino", "basso"): "_",
+    ("trattino", "in", "basso"): "_",
+    ("underscore",): "_",
+    ("under", "score"): "_",
+    ("trattino",): "-",
+    ("trattino", "alto"): "-",
+    ("lineetta",): "-",
+    ("meno",): "-",
+    ("piu",): "+",
+}
+#: Nothing to write: the first say that words are one, the others how they are written.
+TOGETHER = (
+    ("tutto", "attaccato"),
+    ("tutto", "unito"),
+    ("attaccato",),
+    ("senza", "spazi"),
+    ("tutta", "attaccata"),
+)
+REMARKS = (("tutto", "minuscolo"), ("minuscolo",), ("tutto", "in", "minuscolo"), ("in", "minuscolo"))
+
+LETTERS = {
+    **{letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"},
+    **{"bi": "b", "ci": "c", "di": "d", "effe": "f", "gi": "g", "acca": "h", "cappa": "k", "elle": "l"},
+    **{"emme": "m", "enne": "n", "pi": "p", "cu": "q", "qu": "q", "erre": "r", "esse": "s", "ti": "t"},
+    **{"vu": "v", "vi": "v", "ics": "x", "ipsilon": "y", "zeta": "z", "jei": "j"},
+}
+LONG_LETTERS = {("i", "lunga"): "j", ("doppia", "vu"): "w", ("vu", "doppia"): "w", ("i", "greca"): "y"}
+#: Ordinary words too: letters only beside other letters, or before a sign.
+DOUBTFUL = frozenset({"a", "e", "i", "o", "di", "ci", "vi", "ti"})
+CITIES = _set(
+    "ancona bologna bari como catania domodossola empoli firenze genova hotel imola jolly",
+    "kursaal livorno milano napoli otranto oristano padova palermo pisa quarto roma savona",
+    "salerno torino udine venezia verona washington xilofono york yacht zara zurigo",
+)
+
+_TOKEN = re.compile(r"[a-z]+(?:'(?=\W|$))?|[0-9]+|[^\s]", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of a spelled address. `kind` is "sign", "word", "letters", "digits", "together", "remark" or "stop"
+    (punctuation, or anything no address holds); `text` is what to write; `glued`: no space before it."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    glued: bool
+    spoken: bool = False
+    accented: bool = False
+
+
+def units(text: str) -> list[Unit]:
+    """The pieces of `text`, in order, with their places in it."""
+    folded = fold(text)
+    raw = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(folded)]
+    found: list[Unit] = []
+    at = 0
+    while at < len(raw):
+        kind, written, used, spoken = _read(raw, at)
+        start, end = raw[at][1], raw[at + used - 1][2]
+        glued = at > 0 and raw[at - 1][2] == start
+        original = text[start:end]
+        found.append(
+            Unit(kind, written, start, end, glued, spoken, not original.isascii() or "'" in original)
+        )
+        at += used
+    return _letters_settled(found)
+
+
+def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool]:
+    """Kind, text, how many raw tokens, whether a sign was spoken."""
+    said = tuple(token[0] for token in raw[at : at + 3])
+    first = said[0]
+    for length in (3, 2, 1):
+        words = said[:length]
+        if len(words) < length:
+            continue
+        if words in SIGNS:
+            return "sign", SIGNS[words], length, True
+        if words in TOGETHER:
+            return "together", "", length, True
+        if words in REMARKS:
+            return "remark", "", length, True
+        if words in LONG_LETTERS:
+            return "letters", LONG_LETTERS[words], length, True
+    if first in MULTIPLES and len(said) > 1:
+        doubled = LETTERS.get(said[1]) or (number_words().get(said[1]) if said[1].isalpha() else said[1])
+        if doubled is not None and len(doubled) == 1 and doubled.isalnum():
+            kind = "digits" if doubled.isdigit() else "letters"
+            return kind, doubled * MULTIPLES[first], 2, True
+    if len(said) == 3 and LETTERS.get(first) and _exemplifies(said[1], said[2], LETTERS[first]):
+        return "letters", LETTERS[first], 3, True
+    if first.isdigit():
+        return "digits", first, 1, False
+    if first in number_words():
+        return "digits", number_words()[first], 1, True
+    if first.isalpha() and first.isascii():
+        return "word", first, 1, False
+    if first in "@._-+":
+        return "sign", first, 1, False
+    return (
+        ("word", first[:-1], 1, False)
+        if first.endswith("'") and len(first) > 1
+        else ("stop", first, 1, False)
+    )
+
+
+def _exemplifies(link: str, word: str, letter: str) -> bool:
+    """ "a come Ancona", "emme di Milano"."""
+    return word.startswith(letter) and (link == "come" or (link == "di" and word in CITIES))
+
+
+def _letters_settled(found: list[Unit]) -> list[Unit]:
+    """Words that name letters become letters where they stand among letters, or alone before a sign."""
+    settled = list(found)
+    at = 0
+    while at < len(found):
+        if not _may_be_letter(found[at]):
+            at += 1
+            continue
+        run = [at]
+        while (following := _past_comma(found, run[-1] + 1)) is not None and _may_be_letter(found[following]):
+            run.append(following)
+        sure = [n for n in run if found[n].kind == "letters" or found[n].text not in DOUBTFUL]
+        before_sign = run[-1] + 1 < len(found) and found[run[-1] + 1].kind == "sign"
+        if sure or len(run) >= 3 or (len(run) == 1 and before_sign):
+            for n in run:
+                unit = found[n]
+                if unit.kind == "word":
+                    settled[n] = Unit("letters", LETTERS[unit.text], unit.start, unit.end, unit.glued, True)
+        at = run[-1] + 1
+    return settled
+
+
+def _may_be_letter(unit: Unit) -> bool:
+    return unit.kind == "letters" or (unit.kind == "word" and unit.text in LETTERS and not unit.accented)
+
+
+def _past_comma(found: list[Unit], at: int) -> int | None:
+    if at < len(found) and found[at].kind == "stop" and found[at].text == ",":
+        at += 1
+    return at if at < len(found) else None
