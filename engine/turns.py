@@ -30,8 +30,8 @@ class Turn:
     `number` counts the turns of the call in the order they became known, from 1, and never changes.
     `began_at` and `ended_at` are aware UTC instants of the *speech* (not of its transcript); None means the
     words could not be placed in time. `heard` is the part of an assistant turn that was really played
-    before the caller cut it off, always a prefix of `text`; None means all of it was played. `played` holds marks of the
-    playout, ascending; without marks the whole heard part counts as played at `ended_at`.
+    before the caller cut it off, always a prefix of `text`; None means all of it was played. `played` holds
+    marks of the playout, ascending; without marks the whole heard part counts as played at `ended_at`.
     """
 
     number: int

@@ -15,8 +15,8 @@ from rules.phrases import PhraseList, read_phrases
 from rules.source import Source
 
 DECISIONS, MESSAGES, LIMITS = "decisions.toml", "messages.toml", "limits.toml"
-PHRASES, PROMPT = "phrases.toml", "prompt.md"
-_NEEDED = (DECISIONS, MESSAGES, LIMITS, PHRASES, PROMPT)
+PHRASES, PROMPT, EXTRACTION = "phrases.toml", "prompt.md", "extraction.md"
+_NEEDED = (DECISIONS, MESSAGES, LIMITS, PHRASES, PROMPT, EXTRACTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RuleSet:
     decisions: the rules, first to match first.
     acts: what callers say, by act; `phrases` is the file it was read from.
     prompt: instructions for the live model, without the slots.
+    extraction: instructions for the small model that finds mentions.
     files: name -> text of every rule file, as it was read.
     version: a hash of `files`; the same texts always have the same version.
     """
@@ -37,6 +38,7 @@ class RuleSet:
     phrases: Path
     acts: Mapping[str, PhraseList]
     prompt: str
+    extraction: str
     files: Mapping[str, str]
     version: str
 
@@ -64,6 +66,7 @@ def load(directory: Path | str) -> RuleSet:
         phrases=directory / PHRASES,
         acts=acts,
         prompt=files[PROMPT],
+        extraction=files[EXTRACTION],
         files=files,
         version=_version(files),
     )

@@ -76,7 +76,7 @@ class PhoneMention(Words):
 
 @dataclass(frozen=True, slots=True)
 class EmailMention(Words):
-    """An email address: `value` is normalised and lower-case in its domain when valid; `suggestion` for likely slips."""
+    """An email address: `value` is normalised when valid; `suggestion` is for likely slips."""
 
     value: str | None
     problems: frozenset[Problem] = frozenset()

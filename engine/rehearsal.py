@@ -1,0 +1,391 @@
+"""A written dialogue played through the same supervisor, rules, machine and store as a call, then checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from engine.conversation import Conversation
+from engine.ports import Extractor
+from engine.rulebook import Rulebook
+from engine.supervisor import Store, Supervisor, Told
+from engine.turns import Speaker, Turn
+from engine.understanding.context import CallerKnown
+from fsm.stages import Stage
+from storage import bookings, calls, seed
+from storage.agenda import WEEKDAYS, AgendaSettings
+from storage.results import Booking, Lead
+
+ZONE = ZoneInfo("Europe/Rome")
+_TURN_SECONDS = 4
+_UNKNOWN_LINE = "+390000000001"
+_HOURS = ((time(8), time(20)),)
+
+
+class RehearsalError(Exception):
+    """Raised when a dialogue file cannot be read: file, line where known, and reason."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Turn(_Model):
+    caller: str | None = None
+    assistant: str | None = None
+    heard: str | None = None
+
+    @model_validator(mode="after")
+    def _one_speaker(self) -> _Turn:
+        if (self.caller is None) == (self.assistant is None):
+            raise ValueError("a turn has either `caller` or `assistant`")
+        if self.heard is not None and self.assistant is None:
+            raise ValueError("`heard` belongs to an assistant turn")
+        if (
+            self.heard is not None
+            and self.assistant is not None
+            and not self.assistant.startswith(self.heard.rstrip("… "))
+        ):
+            raise ValueError("`heard` must be how the assistant turn begins")
+        return self
+
+
+class _Caller(_Model):
+    kind: Literal["client", "lead"]
+    direction: Literal["inbound", "outbound"]
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+class _Existing(_Model):
+    start: datetime
+    minutes: int | None = None
+
+
+class _Agenda(_Model):
+    duration: int = 60
+    free: tuple[datetime, ...] = ()
+    existing: tuple[_Existing, ...] = ()
+
+
+class _ExpectedBooking(_Model):
+    kind: Literal["consultation", "appointment"]
+    start: datetime
+    phone: str | None = None
+    email: str | None = None
+    start_utc: datetime | None = None
+
+
+class _Expected(_Model):
+    bookings: tuple[_ExpectedBooking, ...] = ()
+    stage: Stage | None = None
+    cancelled: tuple[Any, ...] | None = None
+
+
+class Dialogue(_Model):
+    """A written dialogue. Times of the agenda and of what is expected are local to Europe/Rome."""
+
+    title: str
+    now: datetime
+    turns: tuple[_Turn, ...]
+    caller: _Caller
+    agenda: _Agenda = Field(default_factory=_Agenda)
+    expect: _Expected = Field(default_factory=_Expected)
+
+    @field_validator("now")
+    @classmethod
+    def _aware(cls, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise ValueError("`now` needs its offset, as in 2026-02-09T09:30:00+01:00")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a dialogue: the JSON object of `rehearse --json`, without its file."""
+
+    title: str
+    stage: str
+    task: str
+    bookings: list[dict[str, Any]]
+    cancelled: list[dict[str, Any]]
+    transitions: list[dict[str, Any]]
+    notices: list[str]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything expected came true, and nothing else."""
+        return not self.problems
+
+    def as_json(self, file: str) -> dict[str, Any]:
+        """One line of `rehearse --json`."""
+        return {
+            "file": file,
+            "title": self.title,
+            "stage": self.stage,
+            "task": self.task,
+            "bookings": self.bookings,
+            "cancelled": self.cancelled,
+            "transitions": self.transitions,
+            "notices": self.notices,
+            "passed": self.passed,
+            "problems": self.problems,
+        }
+
+
+def read_dialogue(path: Path) -> Dialogue:
+    """The dialogue in a TOML file. Raises RehearsalError for a broken one."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RehearsalError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RehearsalError(f"{path}: is not UTF-8: {error.reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RehearsalError(f"{path}: {error}") from error
+    try:
+        return Dialogue.model_validate(data)
+    except ValidationError as error:
+        raise RehearsalError("\n".join(_located(path, problem) for problem in error.errors())) from error
+
+
+def _located(path: Path, problem: Mapping[str, Any]) -> str:
+    """file:line: field: reason; the line is that of the innermost key that stands in the file."""
+    where = ".".join(str(part) for part in problem["loc"]) or "dialogue"
+    line = _line_of(path.read_text(encoding="utf-8").splitlines(), problem["loc"])
+    return f"{path}:{line}: {where}: {problem['msg']}"
+
+
+def _line_of(lines: Sequence[str], where: Sequence[int | str]) -> int:
+    found, item = 1, next((part for part in where if isinstance(part, int)), None)
+    for name in (part for part in where if isinstance(part, str)):
+        for number, text in enumerate(lines, start=1):
+            stripped = text.strip()
+            if number >= found and (
+                stripped.startswith((f"{name} ", f"{name}=", f"[{name}", f"[[{name}"))
+                or f".{name}]" in stripped
+            ):
+                found = number
+                break
+    if item is not None and where and where[0] == "turns":
+        entries = [
+            n
+            for n, text in enumerate(lines, start=1)
+            if n >= found and ("caller" in text or "assistant" in text)
+        ]
+        entries = [n for n in entries if not lines[n - 1].strip().startswith("[")]
+        if item < len(entries):
+            return entries[item]
+    return found
+
+
+async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extractor: Extractor) -> Outcome:
+    """Play `dialogue` in an empty `store` and check what it expects."""
+    now = dialogue.now.astimezone(UTC)
+    conversation, existing = await store.run(lambda: _set_stage(dialogue, now))
+    told: list[Told] = []
+    supervisor = Supervisor(conversation, store, rulebook, extractor, watch=told.append)
+    turns: list[Turn] = []
+    analysed = 0
+
+    async def analyse(at: datetime, *, over: bool = False) -> None:
+        nonlocal analysed
+        new = [turn.number for turn in turns if turn.number > analysed]
+        if not new:
+            return
+        await store.run(lambda: _record_turns(conversation, turns))
+        await supervisor.analyse(
+            list(turns),
+            new=new,
+            now=at,
+            call_over=over,
+            pending_speech=False,
+            unheard=False,
+            still_valid=lambda: True,
+        )
+        analysed = len(turns)
+
+    at = now
+    waiting = False  # a turn was cut off: its analysis waits for the words that cut it
+    for number, written in enumerate(dialogue.turns, start=1):
+        began, at = at, at + timedelta(seconds=_TURN_SECONDS)
+        if written.assistant is not None:
+            if waiting:
+                await analyse(began)
+            turns.append(Turn(number, Speaker.ASSISTANT, written.assistant, began, at, heard=written.heard))
+            waiting = turns[-1].cut_off
+            if not waiting:
+                await analyse(at)
+        else:
+            turns.append(Turn(number, Speaker.CALLER, written.caller or "", began, at))
+            if waiting:
+                waiting = False
+                await analyse(at)
+    await analyse(at, over=True)
+    await supervisor.finish(at, "hangup")
+    return await store.run(lambda: _outcome(dialogue, conversation, supervisor, told, existing, at))
+
+
+def _set_stage(dialogue: Dialogue, now: datetime) -> tuple[Conversation, list[Booking]]:
+    """The consultant, the caller and the agenda of the dialogue."""
+    duration, caller = dialogue.agenda.duration, dialogue.caller
+    settings = AgendaSettings(
+        default_minutes=duration,
+        allowed_minutes=tuple(sorted({30, 45, 60, 90, duration})),
+        grid_minutes=15,
+        horizon_days=400,
+        weekly_hours=dict.fromkeys(WEEKDAYS, _HOURS),
+        published_starts_only=True,
+    )
+    consultant = seed.add_consultant("Marco Rossi", settings)
+    seed.publish_starts(consultant, [_instant(start) for start in dialogue.agenda.free])
+    line = caller.phone or (_UNKNOWN_LINE if dialogue.agenda.existing and caller.kind == "lead" else None)
+    client_id = None
+    if caller.kind == "client":
+        client_id = seed.add_client(
+            caller.name or "Cliente",
+            caller.phone or _UNKNOWN_LINE,
+            consultant_id=consultant,
+            email=caller.email,
+        )
+    lead = (
+        Lead(line or _UNKNOWN_LINE, caller.email or "lead@example.com", caller.name)
+        if client_id is None
+        else None
+    )
+    existing = [
+        seed.add_booking(
+            consultant, _instant(own.start), own.minutes or duration, now=now, client_id=client_id, lead=lead
+        )
+        for own in dialogue.agenda.existing
+    ]
+    call_id = calls.open_call(
+        bridge_call_id="rehearsal",
+        consultant_id=consultant,
+        direction=caller.direction,
+        caller_number=line if caller.direction == "inbound" else None,
+        dialled_number=line if caller.direction == "outbound" else None,
+        client_id=client_id,
+        now=now,
+    )
+    known = CallerKnown(caller.kind, caller.direction, line)
+    return Conversation(call_id, call_id, consultant, ZONE, known, client_id), existing
+
+
+def _instant(local: datetime) -> datetime:
+    return (local if local.tzinfo else local.replace(tzinfo=ZONE)).astimezone(UTC)
+
+
+def _record_turns(conversation: Conversation, turns: Sequence[Turn]) -> None:
+    if conversation.call_id is not None:
+        calls.record_turns(conversation.call_id, turns)
+
+
+def _outcome(
+    dialogue: Dialogue,
+    conversation: Conversation,
+    supervisor: Supervisor,
+    told: Sequence[Told],
+    existing: Sequence[Booking],
+    now: datetime,
+) -> Outcome:
+    """What the store really holds at the end; extra rows are problems too."""
+    made = bookings.bookings_of_call(conversation.call_id) if conversation.call_id else []
+    known = {(b.kind, b.id): b for b in (*existing, *made)}
+    final = [found for key in known if (found := bookings.booking(*key)) is not None]
+    everything = bookings.all_in_force()
+    in_force = [_shown(b) for b in sorted(everything, key=lambda b: b.start)]
+    cancelled = [_shown(b) for b in sorted(final, key=lambda b: b.start) if not b.in_force]
+    state = supervisor.state
+    outcome = Outcome(
+        title=dialogue.title,
+        stage=str(state.stage),
+        task=str(state.task),
+        bookings=in_force,
+        cancelled=cancelled,
+        transitions=[
+            {
+                "turn": told_turn,
+                "from": str(step.entry.source),
+                "to": str(step.entry.target),
+                "event": str(step.entry.event),
+                "rule": step.entry.rule,
+                "refused": step.entry.guard,
+            }
+            for told_turn, step in _steps(told)
+        ],
+        notices=[notice for one in told for notice in one.analysis.notices],
+    )
+    outcome.problems.extend(_problems(dialogue.expect, outcome))
+    return outcome
+
+
+def _steps(told: Sequence[Told]) -> list[tuple[int, Any]]:
+    return [(one.last_turn, step) for one in told for step in one.analysis.steps]
+
+
+def _shown(booking: Booking) -> dict[str, Any]:
+    local = booking.start.astimezone(ZONE)
+    return {
+        "kind": str(booking.kind),
+        "start": f"{local:%Y-%m-%dT%H:%M}",
+        "start_utc": f"{booking.start.astimezone(UTC):%Y-%m-%dT%H:%MZ}",
+        "phone": booking.phone if booking.phone != _UNKNOWN_LINE else None,
+        "email": booking.email,
+    }
+
+
+def _problems(expected: _Expected, outcome: Outcome) -> list[str]:
+    problems = []
+    if expected.stage is not None and expected.stage != outcome.stage:
+        problems.append(f"stage is {outcome.stage}, expected {expected.stage}")
+    left = list(outcome.bookings)
+    for wanted in expected.bookings:
+        match = next((b for b in left if _is(b, wanted)), None)
+        if match is None:
+            problems.append(f"missing booking: {_described(wanted)}")
+        else:
+            left.remove(match)
+    problems += [f"unexpected booking: {b['kind']} {b['start']}" for b in left]
+    if expected.cancelled is not None:
+        wanted_starts = sorted(_cancelled_start(item) for item in expected.cancelled)
+        starts = sorted(b["start"] for b in outcome.cancelled)
+        if wanted_starts != starts:
+            problems.append(f"cancelled are {starts}, expected {wanted_starts}")
+    return problems
+
+
+def _cancelled_start(item: Any) -> str:
+    """A cancelled booking is expected as its start, or as a table with `start`."""
+    value = item.get("start") if isinstance(item, dict) else item
+    start = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return f"{(start.astimezone(ZONE) if start.tzinfo else start):%Y-%m-%dT%H:%M}"
+
+
+def _is(booking: Mapping[str, Any], wanted: _ExpectedBooking) -> bool:
+    local = wanted.start.astimezone(ZONE) if wanted.start.tzinfo else wanted.start
+    return (
+        booking["kind"] == wanted.kind
+        and booking["start"] == f"{local:%Y-%m-%dT%H:%M}"
+        and (wanted.phone is None or booking["phone"] == wanted.phone)
+        and (wanted.email is None or booking["email"] == wanted.email)
+        and (wanted.start_utc is None or booking["start_utc"] == f"{_utc(wanted.start_utc):%Y-%m-%dT%H:%MZ}")
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _described(wanted: _ExpectedBooking) -> str:
+    extra = "".join(f" {value}" for value in (wanted.phone, wanted.email) if value)
+    return f"{wanted.kind} {wanted.start:%Y-%m-%dT%H:%M}{extra}"

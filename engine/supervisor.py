@@ -1,0 +1,248 @@
+"""Supervises one conversation: one analysis at a time, each one database transaction; it fails closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from engine.analysis import Analysis, State, analyse
+from engine.conversation import Conversation
+from engine.details import Accumulator
+from engine.ports import AnalysisResult, Extractor, Mention
+from engine.rulebook import Rulebook
+from engine.turns import Speaker, Transcript, Turn
+from fsm.stages import Stage, Task
+from storage import bookings, calls, journal
+from storage.errors import Overtaken
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Runs work as one transaction on the store's own thread."""
+
+    async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
+        """The result of `work`. Raises Overtaken, rolled back, when `still_valid` says no at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an analysis said and did, for whoever watches: a rehearsal, a test, a chat channel."""
+
+    now: datetime
+    last_turn: int
+    analysis: Analysis
+
+
+class Supervisor:
+    """Understands what has been said since the last analysis, lets rules and machine decide, and acts on the store.
+
+    Implements engine.ports.Supervisor. Its memory is replaced only once an analysis has been committed.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        store: Store,
+        rulebook: Rulebook,
+        extractor: Extractor,
+        *,
+        state: State | None = None,
+        watch: Callable[[Told], None] | None = None,
+    ) -> None:
+        """`extractor` finds further mentions beside the local grammars; `watch` is told of every analysis committed."""
+        self._conversation = conversation
+        self._store = store
+        self._rulebook = rulebook
+        self._extractor = extractor
+        self._state = state or opening_state(conversation)
+        self._watch = watch
+        self._lock = asyncio.Lock()
+
+    @property
+    def state(self) -> State:
+        """As of the last analysis committed."""
+        return self._state
+
+    async def analyse(
+        self,
+        turns: Sequence[Turn],
+        *,
+        new: Sequence[int],
+        now: datetime,
+        call_over: bool,
+        pending_speech: bool,
+        unheard: bool,
+        still_valid: Callable[[], bool],
+    ) -> AnalysisResult:
+        """One analysis of the turns numbered `new` (engine.ports.Supervisor).
+
+        Never raises for an error of its own parts: it then books nothing, notes why, and the turns count as analysed.
+        """
+        async with self._lock:
+            transcript = Transcript(list(turns))
+            found = await self._found(transcript, new)
+            last = max(new, default=0)
+
+            def work() -> Analysis:
+                analysis = analyse(
+                    self._conversation,
+                    self._rulebook,
+                    self._state,
+                    transcript,
+                    new,
+                    now=now,
+                    call_over=call_over,
+                    pending_speech=pending_speech,
+                    unheard=unheard,
+                    found=found,
+                )
+                if not analysis.wait:
+                    self._record(analysis, last, now)
+                return analysis
+
+            try:
+                analysis = await self._store.run(work, still_valid=still_valid)
+            except Overtaken:
+                return AnalysisResult(notices=(), again=True)
+            except Exception:
+                _log.exception("call %s: the analysis failed; nothing was booked", self._conversation.id)
+                await self._note_failure(last, now)
+                return AnalysisResult(notices=(), again=False)
+            if analysis.wait:
+                return AnalysisResult(notices=(), again=True)
+            self._state = analysis.state
+            if self._watch is not None:
+                self._watch(Told(now, last, analysis))
+            return AnalysisResult(notices=tuple(analysis.texts), again=False)
+
+    async def finish(self, now: datetime, reason: str) -> None:
+        """The call is over: the hold is let go; the stage stays as it was, for the record."""
+
+        def work() -> None:
+            bookings.release(self._conversation.id, now=now)
+            if self._conversation.call_id is not None:
+                calls.finish_call(self._conversation.call_id, now=now, reason=reason)
+
+        await self._store.run(work)
+
+    async def _found(self, transcript: Transcript, new: Sequence[int]) -> tuple[Mention, ...]:
+        """Mentions of the other extractor in the caller's new turns, asked only while booking is the subject."""
+        if self._state.stage in (Stage.NESSUN_INTENTO, Stage.COMPLETATO):
+            return ()
+        asked = [turn for turn in transcript if turn.number in new and turn.speaker is Speaker.CALLER]
+        if not asked:
+            return ()
+        try:
+            return await self._extractor.extract(asked)
+        except Exception:
+            _log.exception("call %s: the extractor failed; the local one serves alone", self._conversation.id)
+            return ()
+
+    def _record(self, analysis: Analysis, last_turn: int, now: datetime) -> None:
+        """The journal and the state to go on from, in the transaction of what they describe."""
+        call_id = self._conversation.call_id
+        if call_id is None:
+            return
+        state = analysis.state
+        last = len(analysis.steps) - 1
+        for index, step in enumerate(analysis.steps):
+            journal.append(
+                {
+                    "call_id": call_id,
+                    "analysis": state.analyses,
+                    "turn": last_turn,
+                    "event_time": now,
+                    "from": step.entry.source,
+                    "to": step.entry.target,
+                    "event": step.entry.event,
+                    "rule": step.entry.rule,
+                    "why": step.entry.why,
+                    "facts": dict(step.facts),
+                    "changes": analysis.changes if index == 0 else {},
+                    "outcome": step.outcome,
+                    "guard": step.entry.guard,
+                    "notices": list(analysis.notices) if index == last else [],
+                },
+                recorded_at=now,
+            )
+        if not analysis.steps and analysis.notices:
+            journal.append(
+                {
+                    "call_id": call_id,
+                    "analysis": state.analyses,
+                    "turn": last_turn,
+                    "event_time": now,
+                    "event": None,
+                    "facts": dict(analysis.facts),
+                    "changes": analysis.changes,
+                    "notices": list(analysis.notices),
+                },
+                recorded_at=now,
+            )
+        calls.record_analysis(
+            call_id,
+            number=state.analyses,
+            last_turn=last_turn,
+            facts=dict(analysis.facts),
+            availability=sorted(f"{slot.day}T{slot.at:%H:%M}" for slot in analysis.agenda.free),
+            state=state.held.to_plain(),
+            stage=state.stage,
+            task=state.task,
+            now=now,
+        )
+        calls.note_metadata(call_id, metadata_of(state))
+
+    async def _note_failure(self, last_turn: int, now: datetime) -> None:
+        """Say in the journal that an analysis failed; if even that fails, the log has it."""
+        call_id = self._conversation.call_id
+        if call_id is None:
+            return
+
+        def work() -> None:
+            journal.append(
+                {
+                    "call_id": call_id,
+                    "analysis": self._state.analyses + 1,
+                    "turn": last_turn,
+                    "event_time": now,
+                    "event": None,
+                    "outcome": "errore_interno",
+                    "why": "L'analisi si è interrotta per un errore interno: non è stato prenotato nulla.",
+                },
+                recorded_at=now,
+            )
+
+        try:
+            await self._store.run(work)
+        except Exception:
+            _log.exception("call %s: the failed analysis could not be journaled", self._conversation.id)
+
+
+def opening_state(conversation: Conversation) -> State:
+    """Where a conversation begins: a number we dialled ourselves is known."""
+    held = Accumulator()
+    held.clear(keep_phone=conversation.caller.dialled)
+    return State(held)
+
+
+def restored_state(stored: calls.CallState) -> State:
+    """The state of a call as the store has it. Raises pydantic.ValidationError or ValueError for a damaged one."""
+    held = Accumulator.from_plain(stored.state) if stored.state else Accumulator()
+    return State(held, Stage(stored.stage), Task(stored.task or Task.NESSUNO), stored.last_analysis)
+
+
+def metadata_of(state: State) -> dict[str, object]:
+    """What is stored with the call about its booking."""
+    kind, _, booking_id = (state.held.booking or "").partition(":")
+    return {
+        "bookingCreated": state.held.booking is not None,
+        "bookingId": booking_id or None,
+        "bookingType": kind or None,
+        "callbackRequested": state.held.callback_requested,
+    }

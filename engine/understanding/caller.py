@@ -1,0 +1,309 @@
+"""What a caller turn says: acts, and each day and time with how it is meant (wished, aloud, ruled out …)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import Enum, auto
+from itertools import pairwise
+from typing import Generic, TypeVar
+
+from engine.ports import Mention, MentionKind
+from engine.understanding.acts import Phrases, find_acts, rejected_details
+from engine.understanding.dates import find_dates
+from engine.understanding.durations import find_durations
+from engine.understanding.emails import find_emails
+from engine.understanding.folding import fold
+from engine.understanding.mentions import (
+    Act,
+    ActMention,
+    DateMention,
+    DurationMention,
+    EmailMention,
+    NameMention,
+    PhoneMention,
+    RangeMention,
+    TimeMention,
+    Words,
+)
+from engine.understanding.names import find_names
+from engine.understanding.phones import find_phones
+from engine.understanding.ranges import find_ranges
+from engine.understanding.times import find_times
+
+M = TypeVar("M", DateMention, TimeMention)
+W = TypeVar("W", bound=Words)
+
+
+class Meant(Enum):
+    """How a day or a time is meant."""
+
+    WISH = auto()
+    ALOUD = auto()  # hedged or an afterthought: "forse lunedì", "e magari anche giovedì"
+    RULED_OUT = auto()  # "mercoledì non posso"
+    ELSEWHERE = auto()  # "ieri dal dentista", "siete aperti il sabato?"
+    OLD = auto()  # the appointment to be moved or cancelled: "quello di mercoledì"
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[M]):
+    """A day or a time and how it is meant."""
+
+    mention: M
+    meant: Meant
+
+
+@dataclass(frozen=True, slots=True)
+class CallerReading:
+    """One caller turn, read on its own."""
+
+    text: str
+    acts: tuple[ActMention, ...]
+    dates: tuple[Said[DateMention], ...]
+    times: tuple[Said[TimeMention], ...]
+    ranges: tuple[RangeMention, ...]
+    phones: tuple[PhoneMention, ...]
+    emails: tuple[EmailMention, ...]
+    names: tuple[NameMention, ...]
+    durations: tuple[DurationMention, ...]
+    rejected: frozenset[str]
+    this_number: bool
+    ordinal: int | None
+
+    def does(self, *acts: Act) -> bool:
+        """Whether the turn does any of `acts`."""
+        return any(mention.act in acts for mention in self.acts)
+
+    def last(self, act: Act) -> ActMention | None:
+        """The last words that do `act`."""
+        return next((mention for mention in reversed(self.acts) if mention.act is act), None)
+
+    def repairs(self, between: tuple[int, int]) -> bool:
+        """Whether the words between two offsets take back what was said before them."""
+        return _REPAIR.search(fold(self.text[between[0] : between[1]])) is not None
+
+
+# Words within one clause that decide how its day or time is meant; the first table that matches wins.
+_ELSEWHERE = re.compile(
+    r"\b(?:ieri|scors[oa]|dal (?:dentista|medico|dottore|parrucchiere|commercialista|notaio|veterinario"
+    r"|fisioterapista|meccanico)"
+    r"|dalla (?:dentista|dottoressa|parrucchiera|estetista)|all'ospedale|in ospedale|compleanno|anniversario"
+    r"|vacanz[ae]|ferie"
+    r"|partit[ao]|treno|volo|aereo|matrimonio|riunione"
+    r"|apert[oaie]|chius[oaie]|aprite|chiudete|orari|lavorate|fate orario|ho avuto|sono stat[oa]|ero|avevo"
+    r"|abbiamo avuto"
+    r"|ho (?:gia )?(?:un|una|l')(?: altro| altra)? ?(?:appuntamento|impegno|visita|esame|cena|lezione"
+    r"|consegna))\b"
+)
+_RULED_OUT = re.compile(
+    r"\bnon (?:\w+ ){0,2}?(?:posso|riesco|riusciamo|possiamo|va|vado|ci sono|sono|voglio|vorrei|ce la faccio"
+    r"|mi e possibile|quel\w*|di|il|la"
+    r"|alle|lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica)\b"
+    r"|\b(?:tranne|eccetto|impegnat[oa]|occupat[oa]|lavoro|sono (?:via|fuori)|al posto (?:di|del\w*)"
+    r"|invece (?:di|del\w*|che)"
+    r"|niente|escluso|esclusi|troppo (?:tardi|presto)|scomod[oa]|impossibile|no)\b"
+)
+_ALOUD = re.compile(
+    r"\b(?:forse|magari|eventualmente|semmai|al limite|non so|non saprei|boh|potrei|potrebbe|chissa|se mai"
+    r"|mal che vada|o anche"
+    r"|vediamo|penso|credo|dipende)\b"
+)
+_AFTERTHOUGHT = re.compile(r"\b(?:e|o|oppure)\b[\s,]*(?:(?:poi|magari|forse|eventualmente) )*anche\b")
+_OLD = re.compile(
+    r"(?:\b(?:quell[oa]|appuntamento|prenotazione|consulenza|incontro)\b[^,;.]{0,20}?\b|^)(?:di|del|dell'|delle"
+    r"|della|da|dal|dalle|dall')\s*$"
+)
+_REPAIR = re.compile(
+    r"\b(?:anzi|no|meglio|piuttosto|facciamo|invece|scus[aie]|mi scusi|volevo dire|cioe|aspett[aie]|pardon"
+    r"|rettifico|cambiamo"
+    r"|diciamo|ripensandoci|mi sbaglio|ho sbagliato|mi sono sbagliat[oa]|pero|ma)\b"
+)
+_CLAUSE_CUT = re.compile(
+    r"[,;:.!?…]+(?=\s|$)|\.{2,}|\b(?=(?:ma|pero|anzi|invece|oppure|facciamo|e magari|magari|piuttosto"
+    r"|meglio)\b)"
+)
+_THIS_NUMBER = re.compile(
+    r"\b(?:quest[oa]|stesso|medesimo)(?: \w+)?? (?:numero|telefono|cellulare)\b|\b(?:numero|quello"
+    r"|cellulare)\b.{0,12}\b(?:da cui|dal quale|con cui|che)\b"
+    r".{0,8}\b(?:chiam|telefon|sto chiam|vede|compare|appare)\w*|\bquesto qui\b|\bda cui (?:sto )?chiam\w+"
+)
+_ORDINALS = {
+    "primo": 0,
+    "prima": 0,
+    "secondo": 1,
+    "seconda": 1,
+    "terzo": 2,
+    "terza": 2,
+    "quarto": 3,
+    "ultimo": -1,
+    "ultima": -1,
+}
+_ORDINAL = re.compile(
+    r"\b(?:il|la|l'|quello|quella|direi il|prendo il|va bene il)\s*(primo|prima|secondo|seconda|terzo|terza"
+    r"|quarto|ultimo|ultima)\b"
+    r"(?!\s+(?:volta|giorno|del|di|lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica|gennaio|febbraio"
+    r"|marzo|aprile|maggio|giugno"
+    r"|luglio|agosto|settembre|ottobre|novembre|dicembre))"
+)
+
+
+def read_caller(
+    text: str, now: datetime, phrases: Phrases, *, yes_no_pending: bool, found: Sequence[Mention] = ()
+) -> CallerReading:
+    """Read a caller turn spoken at `now` (aware, in the consultant's zone).
+
+    `yes_no_pending`: the assistant's last question takes a yes. `found` are grounded mentions another extractor
+    saw in this turn; they only point at words, which are read by the same grammars.
+    """
+    flat = fold(text)
+    ordinal = _ORDINAL.search(flat)
+    ordinal_span = ordinal.span() if ordinal else (0, 0)
+    dates = [
+        d
+        for d in _with(find_dates(text, now), found, MentionKind.DATE, text, lambda w: find_dates(w, now))
+        if not _inside(d, ordinal_span)
+    ]
+    ranges = find_ranges(text, now)
+    dates = [_in_week_said(day, ranges) for day in dates]
+    times = _with(find_times(text), found, MentionKind.TIME, text, find_times)
+    clauses = _clauses(flat)
+    return CallerReading(
+        text=text,
+        acts=find_acts(text, phrases, yes_no_pending=yes_no_pending),
+        dates=tuple(Said(d, _meant(flat, d, clauses, dates)) for d in dates),
+        times=tuple(Said(t, _meant(flat, t, clauses, times)) for t in times),
+        ranges=ranges,
+        phones=tuple(_with(find_phones(text), found, MentionKind.PHONE, text, find_phones)),
+        emails=tuple(_with(find_emails(text), found, MentionKind.EMAIL, text, find_emails)),
+        names=tuple(_with(find_names(text), found, MentionKind.NAME, text, _plain_name)),
+        durations=tuple(_with(find_durations(text), found, MentionKind.DURATION, text, find_durations)),
+        rejected=rejected_details(text),
+        this_number=names_this_number(text),
+        ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
+    )
+
+
+def names_this_number(text: str) -> bool:
+    """Whether the words mean the number of the line itself: "il numero da cui chiamo"."""
+    return _THIS_NUMBER.search(fold(text)) is not None
+
+
+def _in_week_said(mention: DateMention, ranges: Sequence[RangeMention]) -> DateMention:
+    """A bare weekday after "la settimana prossima" is that week's."""
+    if not bare_weekday(mention):
+        return mention
+    for span in ranges:
+        if (
+            span.start < mention.start
+            and span.date_from
+            and span.date_to
+            and (span.date_to - span.date_from).days >= 5
+        ):
+            days = [span.date_from + timedelta(days=n) for n in range((span.date_to - span.date_from).days)]
+            meant = tuple(day for day in days if day.weekday() == mention.candidates[0].weekday())
+            if meant:
+                return replace(mention, candidates=meant, problems=frozenset())
+    return mention
+
+
+def _plain_name(words: str) -> tuple[NameMention, ...]:
+    clean = words.strip(" .,;!?")
+    return (
+        (NameMention(words, 0, len(words), clean.title()),)
+        if re.fullmatch(r"[^\W\d_][\w' -]{1,60}", clean)
+        else ()
+    )
+
+
+def _with(
+    own: Iterable[W],
+    found: Sequence[Mention],
+    kind: MentionKind,
+    text: str,
+    read: Callable[[str], Iterable[W]],
+) -> list[W]:
+    """Our own mentions, and those that the other extractor pointed at where we saw nothing."""
+    mentions = list(own)
+    flat = fold(text)
+    for pointer in found:
+        if pointer.kind is not kind:
+            continue
+        at = flat.find(fold(pointer.verbatim))
+        if at < 0 or any(m.start < at + len(pointer.verbatim) and at < m.end for m in mentions):
+            continue
+        mentions += [
+            replace(m, start=m.start + at, end=m.end + at)
+            for m in read(text[at : at + len(pointer.verbatim)])
+        ]
+    return sorted(mentions, key=lambda m: m.start)
+
+
+def _inside(mention: Words, span: tuple[int, int]) -> bool:
+    return span[0] < mention.end and mention.start < span[1]
+
+
+def _clauses(flat: str) -> list[tuple[int, int]]:
+    cuts = sorted({0, len(flat), *(m.end() for m in _CLAUSE_CUT.finditer(flat))})
+    return list(pairwise(cuts))
+
+
+def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: Sequence[Words]) -> Meant:
+    start, end = next(((a, b) for a, b in clauses if a <= mention.start < b), (0, len(flat)))
+    # Two days in one clause each own the words up to the next one: "mercoledì no giovedì sì".
+    later = [s.start for s in siblings if mention.end <= s.start < end]
+    earlier = [s.end for s in siblings if start <= s.end <= mention.start]
+    before = flat[max([start, *earlier]) : mention.start]
+    after = flat[mention.end : min([end, *later])]
+    around = f"{before} ⟂ {after}"
+    if _ELSEWHERE.search(around):
+        return Meant.ELSEWHERE
+    if _OLD.search(before):
+        return Meant.OLD
+    if _ruled_out(before, after):
+        return Meant.RULED_OUT
+    if (
+        _ALOUD.search(before)
+        or (earlier and _AFTERTHOUGHT.search(before))
+        or re.match(r"\s*(?:forse|magari|credo)\b", after)
+    ):
+        return Meant.ALOUD
+    return Meant.WISH
+
+
+def _ruled_out(before: str, after: str) -> bool:
+    if re.search(r"\bnon\b(?:(?!\b(?:solo|lo so|so)\b).)*$", before) or re.search(
+        r"\b(?:tranne|eccetto|niente|invece d\w+'?|al posto d\w+'?)\s*(?:il |la |le |alle )?$", before
+    ):
+        return True
+    return (
+        _RULED_OUT.match(after.lstrip(" ,")) is not None
+        or re.search(r"\bnon (?:posso|riesco|va|ci sono|mi va|ce la faccio)\b", after) is not None
+    )
+
+
+def bare_weekday(mention: DateMention) -> bool:
+    """Whether only a weekday was said ("mercoledì", "gioved"), without a number, a month or a modifier."""
+    words = re.findall(r"\w+", fold(mention.text))
+    return (
+        bool(words)
+        and len(words) <= 2
+        and words[-1][:4] in _WEEKDAY_STEMS
+        and all(w[:4] in _WEEKDAY_STEMS or w in _LINKS for w in words)
+    )
+
+
+_WEEKDAY_STEMS = {"lune", "mart", "merc", "giov", "vene", "saba", "dome"}
+_LINKS = {"il", "la", "di", "per", "a"}
+
+
+def means(mention: DateMention, day: date) -> bool:
+    """Whether the words can mean `day`, taking a bare weekday as that weekday of the day already talked about."""
+    if day in mention.candidates:
+        return True
+    return (
+        bare_weekday(mention)
+        and bool(mention.candidates)
+        and mention.candidates[0].weekday() == day.weekday()
+    )

@@ -1,0 +1,164 @@
+"""A lead's phone and email: dictated (in pieces too), offered from the line, restated by the assistant."""
+
+from __future__ import annotations
+
+from engine.details import Accumulator, Heard
+from engine.turns import Turn
+from engine.understanding.caller import CallerReading, names_this_number
+from engine.understanding.context import Agreement, CallerKnown, Reading
+from engine.understanding.digits import digit_runs
+from engine.understanding.emails import find_emails
+from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem
+from engine.understanding.phones import ends_with, phone_from_digits
+from engine.understanding.readback import Asks, AssistantReading
+
+
+def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
+    """Whether a lead's phone (unless we dialled it) and email were restated correctly since they last changed."""
+    if caller.kind != "lead":
+        return True
+    dialled = caller.dialled is not None and held.details.phone == caller.dialled
+    return (dialled or held.phone_heard is Heard.SAME) and held.email_heard is Heard.SAME
+
+
+def take_contact(
+    out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn, caller: CallerKnown
+) -> None:
+    """What a caller turn says of phone and email."""
+    _take_phone(out, said, asked, turn, caller)
+    _take_email(out, said, asked, turn)
+    _accept(out, said, asked, turn, caller)
+    for name in ("phone", "email"):
+        if name in said.rejected and getattr(out.held.details, name) is not None and name not in out.given:
+            _hold(out, name, None, turn)
+
+
+def _take_phone(
+    out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn, caller: CallerKnown
+) -> None:
+    held = out.held
+    whole = [phone for phone in said.phones if phone.value]
+    if whole:
+        held.digits = ""
+        _hold(out, "phone", whole[-1].value, turn)
+        return
+    if said.this_number and caller.line:
+        _hold(out, "phone", caller.line, turn)
+        return
+    ending = ends_with(said.text)
+    if ending and held.details.phone and len(ending) < 8:
+        mended, problems = phone_from_digits(held.details.phone[: -len(ending)] + ending)
+        if mended and not problems:
+            _hold(out, "phone", mended, turn)
+        return
+    wanted = held.digits or (asked is not None and "phone" in asked.wants)
+    if wanted and held.details.phone is None and not said.dates and not said.emails:
+        _add_piece(out, said, turn)
+
+
+def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
+    """Numbers dictated a few digits at a time, with "sì" and "okay" between."""
+    runs = [phone.digits for phone in said.phones] or [run.digits for run in digit_runs(said.text)]
+    if not runs:
+        return
+    digits = out.held.digits + "".join(runs)
+    value, problems = phone_from_digits(digits)
+    out.about_booking = True
+    if value and not problems:
+        out.held.digits = ""
+        _hold(out, "phone", value, turn)
+    elif Problem.INCOMPLETE in problems:
+        out.held.digits = digits
+        out.phone_problem = True
+    else:
+        out.held.digits = ""
+        out.phone_problem = True
+
+
+def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn) -> None:
+    held = out.held
+    whole = [email for email in said.emails if email.value]
+    if whole:
+        held.spelled, held.email_suggestion = "", None
+        _hold(out, "email", whole[-1].value, turn)
+        return
+    wanted = held.spelled or (asked is not None and "email" in asked.wants)
+    if not wanted or held.details.email is not None:
+        return
+    pieces = f"{held.spelled} {said.text}".strip() if held.spelled else said.text
+    joined = find_emails(pieces) if held.spelled else said.emails
+    good = [email for email in joined if email.value]
+    if good:
+        held.spelled, held.email_suggestion = "", None
+        _hold(out, "email", good[-1].value, turn)
+    elif joined:
+        out.email_problem, out.about_booking = True, True
+        held.email_suggestion = joined[-1].suggestion
+        held.spelled = ""
+    elif not said.does(Act.DENY, Act.ASK_REPEAT, Act.HOLD_ON):
+        held.spelled = pieces[-200:]
+
+
+def _accept(
+    out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn, caller: CallerKnown
+) -> None:
+    """A yes to a phone or email that the assistant named takes it over where none is held; a no gives it up."""
+    if asked is None or turn.began_at is None:
+        return
+    phone, email = _one(asked.phones), _one(asked.emails)
+    about = {Asks.PHONE: phone, Asks.EMAIL: email}
+    held = out.held
+    if said.does(Act.AFFIRM) and not said.does(Act.DENY, Act.CORRECT, Act.HEDGE) and asked.yes_no:
+        if held.details.phone is None and phone and (asked.asks in (Asks.PHONE, Asks.SLOT)):
+            _hold(out, "phone", phone, turn)
+            held.phone_heard = Heard.SAME
+        if held.details.email is None and email and (asked.asks in (Asks.EMAIL, Asks.SLOT)):
+            _hold(out, "email", email, turn)
+            held.email_heard = Heard.SAME
+        if (
+            held.details.phone is None
+            and asked.asks is Asks.PHONE
+            and not phone
+            and caller.line
+            and names_this_number(asked.text)
+        ):
+            _hold(out, "phone", caller.line, turn)
+    elif said.does(Act.DENY) and about.get(asked.asks):
+        name = "phone" if asked.asks is Asks.PHONE else "email"
+        if getattr(held.details, name) == about[asked.asks] and name not in out.given:
+            _hold(out, name, None, turn)
+
+
+def hear_contact(out: Reading, reading: AssistantReading, turn: Turn) -> None:
+    """What an assistant turn restates of phone and email."""
+    held = out.held
+    phone, email = _one(reading.phones), _one(reading.emails)
+    if phone and held.details.phone:
+        held.phone_heard = Heard.SAME if phone == held.details.phone else Heard.DIFFERENT
+        if held.phone_heard is Heard.SAME:
+            out.given.add("phone")
+    if email and held.details.email:
+        held.email_heard = Heard.SAME if email.lower() == held.details.email.lower() else Heard.DIFFERENT
+        if held.email_heard is Heard.SAME:
+            out.given.add("email")
+    if Heard.DIFFERENT in (held.phone_heard, held.email_heard) and out.agreement is Agreement.VALID:
+        out.agreement = Agreement.INVALID
+
+
+def _one(mentions: tuple[PhoneMention, ...] | tuple[EmailMention, ...]) -> str | None:
+    """The only value named; None when several or none."""
+    values = {mention.value for mention in mentions if mention.value}
+    return values.pop() if len(values) == 1 else None
+
+
+def _hold(out: Reading, name: str, value: str | None, turn: Turn) -> None:
+    old = getattr(out.held.details, name)
+    if old is not None and old != value:
+        out.correction = True
+        out.agreement, out.agreed_to = Agreement.NONE, None
+    out.held.set(name, value, turn.number)
+    out.about_booking = True
+    if value is None:
+        out.given.discard(name)
+    else:
+        out.given.add(name)

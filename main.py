@@ -1,0 +1,418 @@
+"""The composition root and the command line: reads the settings, builds the parts, and runs what is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
+
+from engine.extraction.fallback import FallbackExtractor
+from engine.extraction.local import LocalExtractor
+from engine.ports import Clock
+from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
+from engine.rulebook import Rulebook
+from engine.settings import EngineSettings
+from rules.errors import RulesError
+from rules.settings import RulesSettings
+from storage import bookings, calls, people
+from storage.database import Database
+from storage.errors import StorageError
+from storage.settings import StorageSettings
+from transport.clock import SystemClock
+from transport.console.routes import add_console
+from transport.errors import TransportError
+from transport.gemini.client import make_client
+from transport.gemini.extractor import GeminiExtractor
+from transport.gemini.live import GeminiLive
+from transport.gemini.settings import GeminiSettings
+from transport.server import Parts, init_app, serve
+from transport.settings import BridgeSettings, ServerSettings
+from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
+from transport.simulation.settings import DemoSettings
+from transport.switchboard import Switchboard
+
+_log = logging.getLogger("main")
+
+ENV_PREFIX = "VBS_"
+SECRETS = {"gemini_api_key": "GEMINI_API_KEY", "api_key": "GEMINI_API_KEY", "database_url": "DATABASE_URL"}
+_NOT_HERE = "a secret does not belong in the file; set {} in the environment"
+
+
+class SettingsError(Exception):
+    """Raised when the settings hold a bad value, an unknown key or a secret: one line a problem."""
+
+
+class Settings(BaseSettings):
+    """All settings: one section a package, from config.toml; the environment (VBS_<SECTION>__<KEY>) wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    bridge: BridgeSettings = Field(default_factory=BridgeSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    gemini: GeminiSettings = Field(default_factory=GeminiSettings)
+    rules: RulesSettings = Field(default_factory=RulesSettings)
+    demo: DemoSettings = Field(default_factory=DemoSettings)
+
+    gemini_api_key: SecretStr | None = Field(None, validation_alias="GEMINI_API_KEY")
+    database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @property
+    def store(self) -> StorageSettings:
+        """The storage settings with the address from DATABASE_URL, when there is one."""
+        if self.database_url is None:
+            return self.storage
+        return StorageSettings(**{**self.storage.model_dump(), "url": self.database_url.get_secret_value()})
+
+
+def load_settings(path: Path = Path("config.toml")) -> Settings:
+    """The settings in the TOML file at `path`, overridden by the environment.
+
+    Raises SettingsError with one line a problem: the key, what was wrong, its value and what is allowed.
+    """
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: no such file (start in the project's folder, or name the file)"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    problems = [*_take_secrets(told), *_unknown_variables()]
+    settings = None
+    try:
+        settings = Settings(**told)
+        _ = settings.store
+    except UnreadableEnvironment as error:
+        problems.append(f"{ENV_PREFIX}…: {error}")
+    except ValidationError as error:
+        if settings is None:
+            problems += [_problem(one) for one in error.errors()]
+        else:
+            problems += [f"DATABASE_URL: {one['msg']}" for one in error.errors()]
+    if problems or settings is None:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _take_secrets(told: dict[str, Any]) -> Iterator[str]:
+    """Remove what is secret from the file's values; one problem for each, without its value."""
+    for place, table in (
+        ("", told),
+        *((f"{name}.", part) for name, part in told.items() if isinstance(part, dict)),
+    ):
+        for key in [key for key in table if key.lower() in SECRETS]:
+            del table[key]
+            yield f"{place}{key}: {_NOT_HERE.format(SECRETS[key.lower()])}"
+    storage = told.get("storage")
+    if isinstance(storage, dict) and re.search(
+        r"://[^/@]*:[^/@]*@|[?&]password=", str(storage.get("url", ""))
+    ):
+        del storage["url"]
+        yield f"storage.url: {_NOT_HERE.format('DATABASE_URL')}"
+
+
+def _unknown_variables() -> Iterator[str]:
+    """One problem for each environment variable with our prefix that names no section."""
+    sections = [name for name, field in Settings.model_fields.items() if field.validation_alias is None]
+    for name in sorted(os.environ):
+        section, _, key = name.upper().removeprefix(ENV_PREFIX).partition("__")
+        if name.upper().startswith(ENV_PREFIX) and (section.lower() not in sections or not key):
+            yield f"{name}: unknown variable (allowed: {ENV_PREFIX}<SECTION>__<KEY>; {', '.join(sections)})"
+
+
+def _problem(error: Any) -> str:
+    """One line for one error of pydantic's: the key, what was wrong, its value, what is allowed."""
+    place = [str(part) for part in error["loc"]]
+    where = ".".join(place)
+    variable = ENV_PREFIX + "__".join(place).upper()
+    if any(name.upper() == variable for name in os.environ):
+        where = f"{where} ({variable})"
+    allowed = _allowed(place)
+    value = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1…@", repr(error["input"]))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key (got {value}; allowed: {allowed})"
+    what = str(error.get("ctx", {}).get("error", error["msg"]))
+    return f"{where}: {what[:1].lower() + what[1:]} (got {value}; allowed: {allowed})"
+
+
+_BOUNDS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+
+
+def _allowed(place: list[str]) -> str:
+    """What may stand at `place`: the known keys for an unknown one, else type and bounds of the value."""
+    model: type[BaseModel] = Settings
+    field = Settings.model_fields.get(place[0])
+    if field is not None and len(place) > 1 and isinstance(field.annotation, type):
+        model = field.annotation
+    name = place[-1]
+    if name not in model.model_fields:
+        return ", ".join(key for key, known in model.model_fields.items() if known.validation_alias is None)
+    schema = model.model_json_schema(by_alias=False)["properties"][name]
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "type" not in schema:
+        return "a section with keys"
+    parts = [{"boolean": "true or false", "string": "text"}.get(schema["type"], schema["type"])]
+    parts += [f"{word} {schema[bound]:g}" for bound, word in _BOUNDS.items() if bound in schema]
+    parts += ["not empty"] if schema.get("minLength") else []
+    parts += [f"of the form {schema['pattern']}"] if "pattern" in schema else []
+    return " ".join(parts)
+
+
+# --- The parts ----------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def switchboard(
+    settings: Settings, database: Database, clock: Clock, *, speed: float = 1.0
+) -> AsyncIterator[Switchboard]:
+    """The parts that answer calls, over an open `database`; the Gemini emulator too, where the settings ask for it.
+
+    Raises TransportError without a key, RulesError for rule files that cannot be used.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        gemini, key, tls = settings.gemini, _api_key(settings), None
+        if gemini.emulator:
+            emulator = await stack.enter_async_context(_emulator(speed))
+            gemini = gemini.model_copy(update={"base_url": emulator.base_url})
+            key, tls = EMULATOR_KEY, emulator.tls
+        client = make_client(gemini, key, tls)
+        stack.push_async_callback(client.aio.aclose)
+        rulebook = Rulebook.read(settings.rules.directory)
+        small_model = GeminiExtractor(client, gemini, rulebook.extraction)
+        yield Switchboard(
+            database=database,
+            clock=clock,
+            model=GeminiLive(client, gemini),
+            rulebook=lambda: rulebook,
+            extractor=lambda consultant: FallbackExtractor(small_model, LocalExtractor(consultant.zone)),
+            settings=settings.engine,
+        )
+
+
+@contextlib.asynccontextmanager
+async def _emulator(speed: float) -> AsyncIterator[GeminiEmulator]:
+    """Gemini's stand-in on the wire; the production client is pointed at it by settings alone."""
+    emulator = GeminiEmulator(speed=speed)
+    await emulator.start()
+    try:
+        yield emulator
+    finally:
+        await emulator.stop()
+
+
+def _api_key(settings: Settings) -> str:
+    return settings.gemini_api_key.get_secret_value() if settings.gemini_api_key else ""
+
+
+def open_database(storage: StorageSettings) -> Database:
+    """The store, open and migrated. Raises StorageError when it cannot be reached."""
+    database = Database(storage).open()
+    try:
+        for name in database.migrate():
+            _log.info("database: applied %s", name)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+async def _sweep(database: Database, clock: Clock, every: float) -> None:
+    """Best effort: every read treats an expired hold as expired anyway."""
+    while True:
+        await clock.sleep(every)
+        try:
+            await database.run(lambda: bookings.expire_holds(clock.now()))
+        except StorageError:
+            _log.warning("expired holds could not be swept; tried again in %g s", every, exc_info=True)
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(database: Database, clock: Clock, every: float) -> AsyncIterator[None]:
+    sweeper = asyncio.create_task(_sweep(database, clock, every), name="sweeper")
+    try:
+        yield
+    finally:
+        sweeper.cancel()
+        await asyncio.gather(sweeper, return_exceptions=True)
+
+
+def server_parts(board: Switchboard, settings: Settings) -> Parts:
+    """What the HTTP server is put together from."""
+    return Parts(
+        answer=board.answer,
+        clock=board.clock,
+        bridge=settings.bridge,
+        pages=lambda app: add_console(app, board.database),
+    )
+
+
+# --- Commands ------------------------------------------------------------
+
+
+def command_serve(settings: Settings, _: argparse.Namespace) -> int:
+    """Answer calls until SIGTERM."""
+    if not settings.gemini.emulator and not _api_key(settings):
+        raise TransportError(
+            "serve needs a Gemini key: set GEMINI_API_KEY in the environment "
+            "(or VBS_GEMINI__EMULATOR=true to try the server without Gemini)"
+        )
+    clock, database = SystemClock(), open_database(settings.store)
+
+    async def run() -> None:
+        left = await database.run(lambda: calls.close_interrupted(clock.now()))
+        for call_id in left:
+            _log.warning("call %s: was cut off when the server stopped; closed as interrupted", call_id)
+        if not await database.run(people.consultants):
+            _log.warning(
+                'there is no consultant yet, so no call can be taken: python main.py db consultant "NAME"'
+            )
+        async with (
+            switchboard(settings, database, clock) as board,
+            _sweeping(database, clock, settings.storage.sweep_seconds),
+        ):
+            await serve(init_app(server_parts(board, settings)), settings.server, ready=_say_address)
+
+    try:
+        uvloop.run(run())
+    finally:
+        database.close()
+    return 0
+
+
+def _say_address(address: str) -> None:
+    print(f"Bridge: {address.replace('http', 'ws', 1)}/bridge/fork   Pages: {address}/chiamate", flush=True)
+
+
+def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Play written dialogues through engine, rules, machine and an in-memory store, and check them."""
+    rulebook = Rulebook.read(settings.rules.directory)
+    files, passed, failed = _dialogues(arguments.paths), 0, 0
+    if not files:
+        print(f"no dialogue (*.toml) in {', '.join(map(str, arguments.paths))}", file=sys.stderr)
+        return 2
+    for path in files:
+        try:
+            dialogue = read_dialogue(path)
+            outcome = asyncio.run(_rehearse(dialogue, rulebook))
+        except RehearsalError as error:
+            failed += 1
+            _report_broken(path, error, as_json=arguments.json)
+            continue
+        passed, failed = passed + outcome.passed, failed + (not outcome.passed)
+        if arguments.json:
+            print(json.dumps(outcome.as_json(str(path)), ensure_ascii=False))
+        else:
+            print(f"{'ok    ' if outcome.passed else 'FAILED'} {path}: {outcome.title}")
+            for problem in outcome.problems:
+                print(f"       {problem}")
+    if not arguments.json:
+        print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+async def _rehearse(dialogue: Any, rulebook: Rulebook) -> Any:
+    with Database("sqlite:///:memory:") as database:
+        database.create_tables()
+        return await rehearse(dialogue, database, rulebook, LocalExtractor(ZONE))
+
+
+def _dialogues(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are named; of folders every *.toml below them."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+    return found
+
+
+def _report_broken(path: Path, error: RehearsalError, *, as_json: bool) -> None:
+    problems = str(error).splitlines()
+    if as_json:
+        broken: dict[str, Any] = {
+            "file": str(path),
+            "title": None,
+            "stage": None,
+            "task": None,
+            "bookings": [],
+            "cancelled": [],
+        }
+        rest = {"transitions": [], "notices": [], "passed": False, "problems": problems}
+        print(json.dumps({**broken, **rest}, ensure_ascii=False))
+    else:
+        print(f"BROKEN {path}")
+        for problem in problems:
+            print(f"       {problem}")
+
+
+# --- Command line ------------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="main.py", description="Voice Booking Supervisor")
+    top.add_argument(
+        "--config", type=Path, default=Path("config.toml"), help="settings file (default: config.toml)"
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[Settings, argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=(run.__doc__ or "").split("\n")[0])
+        added.set_defaults(run=run)
+        return added
+
+    command("serve", command_serve)
+    rehearsal = command("rehearse", command_rehearse)
+    rehearsal.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="dialogue files, or folders of them"
+    )
+    rehearsal.add_argument("--json", action="store_true", help="one JSON object a dialogue")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    told = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if told.command == "serve" else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        run: Callable[[Settings, argparse.Namespace], int] = told.run
+        return run(load_settings(told.config), told)
+    except (SettingsError, RulesError, StorageError, TransportError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
