@@ -25,6 +25,7 @@ def folder(tmp_path: Path) -> Folder:
         target.mkdir()
         for name in ("decisions.toml", "messages.toml", "limits.toml", "phrases.toml"):
             shutil.copy(SHIPPED / name, target / name)
+        (target / "extraction.md").write_text("Trova le parole.\n", encoding="utf-8")
         (target / "prompt.md").write_text("Sei un assistente.\n", encoding="utf-8")
         for stem, text in texts.items():
             path = target / f"{stem}.{'md' if stem == 'prompt' else 'toml'}"

@@ -21,6 +21,7 @@ def test_the_shipped_files_load(folder: Folder) -> None:
     assert ruleset.prompt == "Sei un assistente.\n"
     assert set(ruleset.files) == {
         "decisions.toml",
+        "extraction.md",
         "limits.toml",
         "messages.toml",
         "phrases.toml",
