@@ -41,7 +41,8 @@ def scan(text: str) -> Scan:
     i = 0
     while i < len(words):
         items = _at(words, i, found) if _may_start(words[i].text) else []
-        found.extend(items)
+        if not (i and words[i - 1].text in italian.STREETS):
+            found.extend(items)
         i = items[-1].end if items else i + 1
     return Scan(words, tuple(found))
 

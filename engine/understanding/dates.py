@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 
 from engine.understanding.calendar_scan import scan
 from engine.understanding.day_grammar import DayWords
 from engine.understanding.days import Meaning
-from engine.understanding.mentions import DateMention, Problem
+from engine.understanding.mentions import DateMention
 from engine.understanding.text import Token
 
 
@@ -21,23 +20,13 @@ def find_dates(text: str, now: datetime) -> tuple[DateMention, ...]:
     found = scan(text)
     today = now.date()
     return tuple(
-        mention
+        _mention(text, found.words, day, meaning)
         for item in found.found
         if isinstance(item, DayWords)
-        for mention in _mentions(text, found.words, item, today)
+        for day, meaning in item.meanings(today)
     )
 
 
-def _mentions(text: str, words: tuple[Token, ...], said: DayWords, today: date) -> Iterator[DateMention]:
-    """One mention, or one for each atom where a comma parts days that do not agree ("domani, mercoledì")."""
-    meaning = said.day.on(today)
-    if Problem.WEEKDAY_MISMATCH in meaning.problems and said.is_list:
-        for atom in said.atoms:
-            yield _mention(text, words, atom.start, atom.end, atom.day.on(today))
-    else:
-        yield _mention(text, words, said.start, said.end, meaning)
-
-
-def _mention(text: str, words: tuple[Token, ...], first: int, after: int, meaning: Meaning) -> DateMention:
-    start, end = words[first].start, words[after - 1].end
+def _mention(text: str, words: tuple[Token, ...], day: DayWords, meaning: Meaning) -> DateMention:
+    start, end = words[day.start].start, words[day.end - 1].end
     return DateMention(text[start:end], start, end, meaning.days, meaning.problems)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TypeVar
 
 from engine.understanding.days import (
+    Beside,
     Both,
     Day,
     Doubtful,
@@ -21,6 +22,7 @@ from engine.understanding.days import (
 )
 from engine.understanding.it import calendar as italian
 from engine.understanding.it.numbers import ORDINALS, spelled
+from engine.understanding.mentions import Problem
 from engine.understanding.numbers import number_at, ordinal_at
 from engine.understanding.text import Token
 
@@ -55,10 +57,21 @@ class DayWords:
         """The token after the last."""
         return self.atoms[-1].end
 
-    @property
-    def is_list(self) -> bool:
-        """Whether punctuation before a weekday makes it another day, should it not agree ("domani, mercoledì")."""
-        return any(cut and atom.kind == "weekday" for atom, cut in zip(self.atoms, self.cuts, strict=True))
+    def listed(self) -> list[DayWords]:
+        """The days of a list, where punctuation before a weekday can begin another ("domani, mercoledì")."""
+        groups: list[list[Atom]] = []
+        for atom, cut in zip(self.atoms, self.cuts, strict=True):
+            if not groups or (cut and atom.kind == "weekday"):
+                groups.append([])
+            groups[-1].append(atom)
+        return [DayWords(tuple(group), (False,) * len(group)) for group in groups]
+
+    def meanings(self, today: date) -> list[tuple[DayWords, Meaning]]:
+        """What is meant when it is said on `today`: one day, or a list where the atoms do not agree."""
+        whole = self.day.on(today)
+        if Problem.WEEKDAY_MISMATCH in whole.problems and len(days := self.listed()) > 1:
+            return [(day, day.day.on(today)) for day in days]
+        return [(self, whole)]
 
     @property
     def day(self) -> Day:
@@ -97,6 +110,7 @@ _WEEKS = phrase_table(italian.WEEKS)
 _MONTHS_AHEAD = phrase_table(italian.MONTHS_AHEAD)
 _FEASTS = phrase_table(italian.FEASTS)
 _COMING = phrase_table(dict.fromkeys(italian.COMING_AFTER, True))
+_BESIDE = phrase_table(italian.BESIDE)
 _DIGITS = frozenset("0123456789")
 _MONTHS = italian.MONTHS | italian.SHORT_MONTHS
 _FIRST_YEAR, _LAST_YEAR, _CENTURY, _PIVOT = 1900, 2199, 2000, 70
@@ -364,6 +378,11 @@ def day_number_at(tokens: Tokens, i: int) -> Atom | None:
         word(tokens, end + 1) in ("mezza", "mezzo") or word(tokens, end + 1) == "un"
     ):
         return None
+    if after == "per" and word(tokens, end + 1) == "cento":
+        return None
+    bare = word(tokens, i - 1) in italian.WEEKDAYS and end < len(tokens) and not tokens[end].cut
+    if word(tokens, i) == "sei" and bare and after not in italian.AFTER_FIRST:  # "mercoledì sei libero?"
+        return None
     doubtful = word(tokens, i) == "primo" and after not in italian.AFTER_FIRST
     return Atom(i, end, Written(day, doubtful=doubtful), "number")
 
@@ -397,6 +416,8 @@ def _from_parts(tokens: Tokens, i: int, sign: str, parts: list[str], *, announce
     if len(parts) != 2 or max(map(len, parts)) > 2:
         return None
     day, month = numbers
+    if word(tokens, i + 1) in italian.MONTHS or (sign == "-" and len(parts[1]) == 1):
+        return None
     possible = 1 <= day <= _LATEST_DAY and 1 <= month <= _MONTHS_A_YEAR
     fraction = word(tokens, i + 1) in ("d", "di", "ora") or word(tokens, i + 1) in italian.COUNTED
     if sign == "/":
@@ -406,7 +427,7 @@ def _from_parts(tokens: Tokens, i: int, sign: str, parts: list[str], *, announce
             else None
         )
     if possible and (announced or day > _LAST_HOUR) and not fraction:
-        return Atom(i, i + 1, Written(day, month), "number")
+        return Atom(i, i + 1, Written(day, month, doubtful=sign == "-" and day < month), "number")
     return None
 
 
@@ -418,12 +439,11 @@ def _digits_at(tokens: Tokens, i: int) -> Atom | None:
 def _announced_day(tokens: Tokens, i: int) -> Atom | None:
     """ "l'11", "il tre", "il giorno 12", "del 15", "all'11 febbraio"."""
     at = i + 1
+    if (nth := _nth(tokens, at)) is not None:
+        return Atom(i, nth.end, nth.day, nth.kind)
     if word(tokens, at) in italian.DAY_NOUN:
         at += 1
-    if word(tokens, i) == "all":
-        found = _with_month(tokens, at)
-    else:
-        found = day_number_at(tokens, at)
+    found = _with_month(tokens, at) if word(tokens, i) == "all" else day_number_at(tokens, at)
     return None if found is None else Atom(i, found.end, found.day, found.kind)
 
 
@@ -459,12 +479,35 @@ def _nth(tokens: Tokens, i: int) -> Atom | None:
     return None
 
 
+def _beside(tokens: Tokens, i: int) -> Atom | None:
+    """ "l'indomani del 13 febbraio", "il giorno prima di Pasqua", "la vigilia di Ferragosto"."""
+    found = phrase_at(tokens, i, _BESIDE)
+    if found is None:
+        return None
+    days, end = found
+    at = end + 1 if word(tokens, end) in italian.OF else end
+    said = word(tokens, at)
+    day = next(
+        (
+            atom
+            for rule in (_with_month, _announced_day, _weekday, _feast)
+            if said and (atom := rule(tokens, at)) is not None
+        ),
+        None,
+    )
+    if day is None:
+        return None
+    return Atom(i, day.end, Beside(day.day, days), "relative")
+
+
 def _feast(tokens: Tokens, i: int) -> Atom | None:
     found = phrase_at(tokens, i, _FEASTS)
     if found is None:
         return None
     feast, end = found
     year, end = year_at(tokens, end)
+    if feast.sunday is not None:
+        return Atom(i, end, Nth(feast.sunday, italian.WEEKDAYS["domenica"], feast.month, year), "feast")
     return Atom(i, end, Feast(feast.month, feast.day, feast.from_easter, year), "feast")
 
 
@@ -476,6 +519,7 @@ def _rules() -> dict[str, list[_Rule]]:
     words: list[tuple[_Rule, Iterable[str]]] = [
         (_relative, {**italian.RELATIVE_DAYS, **_RELATIVE}),
         (_feast, _FEASTS),
+        (_beside, _BESIDE),
         (_week_then_weekday, _WEEKS),
         (_weekday, {**italian.WEEKDAYS, **italian.SHORT_WEEKDAYS}),
         (_qualified_weekday, italian.THIS | italian.NEXT),

@@ -245,6 +245,20 @@ class Doubtful:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """So many days from another day: "l'indomani del 13 febbraio"."""
+
+    day: Day
+    days: int
+
+    def on(self, today: date) -> Meaning:
+        """See `Day.on`."""
+        meaning = self.day.on(today)
+        days = (_shift(day, days=self.days) for day in meaning.days)
+        return Meaning(tuple(day for day in days if day is not None), meaning.problems)
+
+
+@dataclass(frozen=True, slots=True)
 class Both:
     """Two expressions said of one day: "mercoledì" and "11 febbraio". When they disagree, both stay open."""
 

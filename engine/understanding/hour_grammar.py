@@ -74,10 +74,11 @@ _MINUTE_WORDS = phrase_table(italian.MINUTE_WORDS)
 _PART_PHRASES = phrase_table(italian.PART_PHRASES)
 
 
-def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False) -> Clock | None:
+def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool = False) -> Clock | None:
     """The time of day that begins at token `i`: "alle 15", "verso le tre e mezza", "15:30", "le 9 di mattina".
 
-    `beside_day`: a day was said just before, so that "15.30" alone is a time.
+    `beside_day`: a day was said just before, so that "15.30" alone is a time. `as_bound`: "tra", "dopo" and
+    the like stand before, so that "le tre" cannot count things.
     """
     at, approximate = i, False
     while word(tokens, at) in italian.ABOUT and at - i < 2:
@@ -89,13 +90,23 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False) -> Clock | Non
         if word(tokens, at) == "ore" and said not in ("h", "ore"):
             at += 1
     strong = _is_strong(tokens, lead, at)
-    found = _core_at(tokens, at, alone=at == lead, beside_day=beside_day, strong=strong)
+    found = _core_at(
+        tokens,
+        at,
+        alone=at == lead and word(tokens, at - 1) not in italian.ABOUT_THE,
+        beside_day=beside_day,
+        strong=strong,
+    )
     if found is None or (said == "a" and word(tokens, at) not in italian.NAMED_HOURS):
         return None
-    if approximate and at == lead and word(tokens, at) not in italian.NAMED_HOURS:
+    if (
+        approximate
+        and at == lead
+        and not (word(tokens, at) in italian.NAMED_HOURS or word(tokens, at - 1) in italian.ABOUT_THE)
+    ):
         return None
     found = _with_tail(tokens, found)
-    if not strong and at > lead and not _means_hours(tokens, lead, at, found):
+    if not strong and not as_bound and at > lead and not _means_hours(tokens, lead, at, found):
         return None
     return replace(found, start=i, approximate=found.approximate or approximate)
 
@@ -147,7 +158,7 @@ def _core_at(tokens: Tokens, i: int, *, alone: bool, beside_day: bool, strong: b
     if not said or said in ("un", "uno", "zero"):
         return _quarter_to(tokens, i) if said == "un" else None
     if said[0].isdigit() and digits(said) is None:
-        return _digital(tokens, i, alone=alone and not (beside_day or i == 0), strong=strong)
+        return _digital(tokens, i, alone=alone and not beside_day, strong=strong)
     found = number_at(tokens, i)
     if found is None:
         return None
@@ -160,10 +171,10 @@ def _core_at(tokens: Tokens, i: int, *, alone: bool, beside_day: bool, strong: b
         return Clock(i, end + 1 if behind is None else end + 2, hour, behind or 0, fixed=fixed)
     minute, after, doubtful = _minutes_at(tokens, end, spoken_only=alone)
     clock = _less(tokens, Clock(i, after, hour, minute, fixed=fixed, doubtful=doubtful))
-    counted = word(tokens, clock.end) in italian.COUNTED or word(tokens, clock.end) in italian.MONEY
+    counted = counts(tokens, clock.end)
     if counted and word(tokens, clock.end) != "ore":
         return None
-    if counted or (alone and clock.end == end and _part_after(tokens, end) is None):
+    if counted or (alone and clock.end == end and not _part_follows(tokens, end)):
         return None
     if alone and (number_at(tokens, i - 1) is not None or number_at(tokens, clock.end) is not None):
         return None
@@ -182,8 +193,9 @@ def _digital(tokens: Tokens, i: int, *, alone: bool, strong: bool) -> Clock | No
         if not (hour.isdigit() and minute.isdigit() and len(hour) <= 2 and len(minute) == 2):
             return None
         clock = Clock(i, i + 1, int(hour), int(minute), fixed=hour[0] == "0")
-        money = word(tokens, i + 1) in italian.MONEY or word(tokens, i + 1) in italian.COUNTED
-        if (sign != ":" and alone and _part_after(tokens, i + 1) is None) or money:
+        money = counts(tokens, i + 1) and word(tokens, i + 1) != "ore"
+        only = i == 0 and not 1 <= clock.minute <= 12
+        if (sign != ":" and alone and not only and _part_after(tokens, i + 1) is None) or money:
             return None
         return clock if clock.possible or strong else None
     return None
@@ -271,6 +283,19 @@ def _part_after(tokens: Tokens, i: int) -> tuple[italian.Part, int] | None:
     return part, at + 1
 
 
+def _part_follows(tokens: Tokens, i: int) -> bool:
+    """Whether a part of the day is said right behind, "stasera" included."""
+    at = i + 1 if word(tokens, i) in italian.OF else i
+    return _part_after(tokens, i) is not None or word(tokens, at) in ("stasera", "stamattina", "stanotte")
+
+
+def counts(tokens: Tokens, i: int) -> bool:
+    """Whether the word at `i` is what the number before it counts: "tre euro", "3 volte"."""
+    said = word(tokens, i)
+    share = said == "per" and word(tokens, i + 1) == "cento"
+    return (share or said in italian.COUNTED or said in italian.MONEY) and not tokens[i].cut
+
+
 def more_clocks(tokens: Tokens, first: Clock) -> list[Clock]:
     """The hours a list goes on with after `first`: "alle 10, 11 e 15", "alle 10 o 11"."""
     found: list[Clock] = []
@@ -292,7 +317,7 @@ def more_clocks(tokens: Tokens, first: Clock) -> list[Clock]:
             else None
         )
         minute, after = half if half is not None else (0, number[1])
-        if word(tokens, after) in italian.COUNTED or word(tokens, after) in italian.MONTHS:
+        if counts(tokens, after) or word(tokens, after) in italian.MONTHS:
             break
         clock = _with_tail(
             tokens, Clock(at, after, number[0], minute, fixed=word(tokens, at)[0] == "0", listed=True)
@@ -307,9 +332,9 @@ def _list_goes_on(tokens: Tokens, i: int) -> bool:
     if number is None or number[1] >= len(tokens):
         return False
     after = tokens[number[1]]
-    return number_at(tokens, number[1] + (0 if after.cut else 1)) is not None and (
-        after.cut or after.text in italian.AND or after.text in italian.OR
-    )
+    more = number_at(tokens, number[1] + (0 if after.cut else 1))
+    joined = after.cut or after.text in italian.AND or after.text in italian.OR
+    return joined and more is not None and 1 <= more[0] <= _HOURS
 
 
 def part_at(tokens: Tokens, i: int) -> tuple[italian.Part, int] | None:

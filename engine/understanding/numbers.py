@@ -20,7 +20,7 @@ def number_at(tokens: Sequence[Token], i: int) -> tuple[int, int] | None:
     Reads "23", "ventitré", "venti tre", "due mila ventisei". Ordinals are read by `ordinal_at` alone, since
     "prima" and "secondo" are words of their own.
     """
-    if i >= len(tokens):
+    if not 0 <= i < len(tokens):
         return None
     word = tokens[i].text
     if word[0] in "0123456789":

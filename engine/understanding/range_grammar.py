@@ -18,7 +18,7 @@ from engine.understanding.day_grammar import (
     year_at,
 )
 from engine.understanding.days import Day, Written, months_on
-from engine.understanding.hour_grammar import Clock, bound, clock_at
+from engine.understanding.hour_grammar import Clock, bound, clock_at, counts
 from engine.understanding.it import calendar as italian
 from engine.understanding.numbers import number_at
 from engine.understanding.text import Token
@@ -64,12 +64,12 @@ def _hours(tokens: Tokens, start: int, first: Clock | None, last: Clock | None) 
 
 def _hour(tokens: Tokens, i: int, *, minutes: bool = True) -> Clock | None:
     """An hour that bounds a stretch; its article may be missing."""
-    clock = clock_at(tokens, i)
+    clock = clock_at(tokens, i, as_bound=True)
     if clock is None and word(tokens, i) in italian.LOOSE_LEADS | {"alle", "dalle", "delle", "dall", "all"}:
         i += 1
     if clock is None or not minutes:
         number = number_at(tokens, i + (word(tokens, i) in _HOUR_ARTICLES))
-        if number is None or number[0] > 24 or word(tokens, number[1]) in italian.COUNTED:
+        if number is None or number[0] > 24 or counts(tokens, number[1]):
             return None
         return Clock(i, number[1], number[0])
     return clock
@@ -240,6 +240,8 @@ def _from_day(tokens: Tokens, i: int) -> Stretch | None:
 def _one_sided_day(tokens: Tokens, i: int) -> Stretch | None:
     """ "dopo mercoledì", "prima del 20 aprile", "entro il 15", "fino a venerdì", "entro due settimane"."""
     said = word(tokens, i)
+    if said in italian.AFTER and word(tokens, i + 1) == "domani":
+        return None
     at = i + 2 if said == "non" else i + 1
     if said == "non" and word(tokens, i + 1) != "oltre":
         return None
@@ -259,6 +261,17 @@ def _one_sided_day(tokens: Tokens, i: int) -> Stretch | None:
     return Stretch(i, day.end, days=partial(_span, None, day.day, before=said == "prima"))
 
 
+def _week_of(tokens: Tokens, i: int) -> Stretch | None:
+    """ "la settimana del 16 febbraio"."""
+    day = _day(tokens, i + 2) if word(tokens, i + 1) in ("del", "dell") else None
+    return None if day is None else Stretch(i, day.end, days=partial(_week_around, day.day))
+
+
+def _week_around(day: Day, today: date) -> Days:
+    days = day.on(today).days
+    return _weeks((0,), days[0]) if days else (None, None)
+
+
 def _within(days: int, months: int, today: date) -> Days:
     try:
         return today, months_on(today, months) + timedelta(days=days) + _ONE
@@ -274,6 +287,7 @@ _BOUNDED: dict[str, tuple[Callable[[Tokens, int], Stretch | None], ...]] = {
     "dalla": (_from_hour,),
     "da": (_from_hour, _from_day),
     "dal": (_from_day,),
+    "settimana": (_week_of,),
     "a": (_from_hour, _from_day),
     **dict.fromkeys(("dopo", "prima", "entro", "fino", "sino", "non"), (_one_sided_hour, _one_sided_day)),
 }
@@ -288,11 +302,8 @@ def _weeks(weeks: tuple[int, ...], today: date) -> Days:
 
 
 def _month(month: int | None, year: int | None, ahead: int, share: str, today: date) -> Days:
-    first = today.replace(day=1)
-    if month is None:
-        first = months_on(first, ahead)
-    else:
-        first = date(year or today.year + (month < today.month), month, 1)
+    said = month is not None and date(year or today.year + (month < today.month), month, 1)
+    first = said or months_on(today.replace(day=1), ahead)
     after = months_on(first, 1)
     begin, end = _SHARES[share]
     return (
@@ -357,7 +368,7 @@ def stretch_at(tokens: Tokens, i: int) -> Stretch | None:
         return (
             Stretch(i, end + 1, days=partial(_coming_days, count)) if word(tokens, end) == "giorni" else None
         )
-    if said in italian.MONTHS and word(tokens, i - 1) not in ("xx", "iv", "xxv", "via", "piazza"):
+    if said in italian.MONTHS:
         year, end = year_at(tokens, i + 1)
         return Stretch(i, end, days=partial(_month, italian.MONTHS[said], year, 0, ""))
     return None

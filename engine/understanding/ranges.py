@@ -44,9 +44,12 @@ def find_ranges(text: str, now: datetime) -> tuple[RangeMention, ...]:
 def _on_its_day(found: Scan, at: int, stretch: RangeMention, today: date) -> RangeMention:
     """`stretch` of hours with the one day said right before or behind it."""
     for index in (at - 1, at + 1):
-        day = _day_beside(found, found.found[index] if 0 <= index < len(found.found) else None, stretch)
-        meaning = day.day.on(today) if day is not None else None
-        if day is None or meaning is None or len(meaning.days) != 1 or meaning.problems:
+        item = _day_beside(found, found.found[index] if 0 <= index < len(found.found) else None, stretch)
+        if item is None:
+            continue
+        days = item.meanings(today)
+        day, meaning = next((said for said in reversed(days) if said[0].start <= stretch.start), days[0])
+        if len(meaning.days) != 1 or meaning.problems:
             continue
         return replace(
             stretch,

@@ -7,7 +7,7 @@ import unicodedata
 from typing import NamedTuple
 
 _LETTER = r"[^\W\d_][\u0300-\u036f]*"
-_WORD = re.compile(rf"[0-9]+(?:[:.,/\-][0-9]+)*|(?:{_LETTER})+|[°]")
+_WORD = re.compile(rf"[0-9]+(?:[:.,/\-][0-9]+)*|(?:{_LETTER})+|[°%€]")
 _STOPS = frozenset(".,;:!?…\n()")
 
 
@@ -16,7 +16,7 @@ class Token(NamedTuple):
 
     A run of digits keeps the signs inside it and is one token: "15:30", "15.30", "15,30", "3/4",
     "11/02/2026", "2026-02-11", "10-12". Letters and digits share no token ("h15" is "h", "15"), an elision
-    ends its token ("dell'11" is "dell", "11"; "all'una" is "all", "una"), "°" stands alone, apostrophes go.
+    ends its token ("dell'11" is "dell", "11"; "all'una" is "all", "una"), "°", "%", "€" stand alone, apostrophes go.
     """
 
     text: str

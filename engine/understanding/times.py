@@ -51,7 +51,7 @@ def part_of(found: Scan, at: int) -> PartWords | None:
 def _part_behind(found: Scan, at: int) -> PartWords | None:
     """ "alle tre e un quarto domani pomeriggio": nothing but days and joining words between."""
     end = found.found[at].end
-    for item in found.found[at + 1 :]:
+    for item in found.found[at + 1 : at + _LOOK_BACK]:
         if not _joined(found.words, end, item.start):
             return None
         if isinstance(item, PartWords):
@@ -83,6 +83,7 @@ def _part_before(found: Scan, at: int) -> PartWords | None:
     return None
 
 
+_JOINING = italian.OF | italian.ARTICLES | italian.THIS
 _LOOK_BACK = 8
 _NEAR = 4
 
@@ -95,6 +96,4 @@ def _carries_part(found: Scan, index: int) -> bool:
 
 def _joined(words: Sequence[Token], end: int, start: int) -> bool:
     between = words[end:start]
-    return len(between) <= 2 and all(
-        word.text in italian.OF or word.text in italian.ARTICLES for word in between
-    )
+    return len(between) <= 2 and all(word.text in _JOINING for word in between)

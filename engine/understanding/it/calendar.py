@@ -87,6 +87,8 @@ RELATIVE_PHRASES = {
     ("giorno", "dopo", "domani"): 2,
     ("dopo", "domani"): 2,
     ("l", "altro", "ieri"): -2,
+    ("ieri", "l", "altro"): -2,
+    ("avant", "ieri"): -2,
     ("altro", "ieri"): -2,
     ("in", "giornata"): 0,
     ("sta", "sera"): 0,
@@ -97,6 +99,12 @@ RELATIVE_PHRASES = {
     ("questo", "pomeriggio"): 0,
     ("questa", "sera"): 0,
     ("questa", "notte"): 0,
+}
+BESIDE = {
+    ("indomani",): 1,
+    ("giorno", "dopo"): 1,
+    ("giorno", "prima"): -1,
+    ("vigilia",): -1,
 }
 DAYS_TO = {"otto": 7, "8": 7, "quindici": 14, "15": 14}  # "oggi a otto"
 
@@ -260,11 +268,12 @@ JOINERS = frozenset({"il", "l", "cioe", "ovvero", "ossia", "del", "dell", "di"})
 
 
 class FeastDay(NamedTuple):
-    """When a feast is: month and day, or days from Easter."""
+    """When a feast is: month and day, or days from Easter, or the n-th Sunday of a month."""
 
     month: int
     day: int
     from_easter: int | None = None
+    sunday: int | None = None
 
 
 FEASTS = {
@@ -289,7 +298,9 @@ FEASTS = {
     ("festa", "dei", "lavoratori"): FeastDay(5, 1),
     ("giorno", "dei", "lavoratori"): FeastDay(5, 1),
     ("festa", "della", "repubblica"): FeastDay(6, 2),
+    ("festa", "della", "mamma"): FeastDay(5, 0, sunday=2),
     ("ferragosto",): FeastDay(8, 15),
+    ("assunzione",): FeastDay(8, 15),
     ("halloween",): FeastDay(10, 31),
     ("ognissanti",): FeastDay(11, 1),
     ("tutti", "i", "santi"): FeastDay(11, 1),
@@ -403,6 +414,7 @@ GREETINGS = frozenset({"buon", "buona", "buono", "bella", "bel"})  # "buona sera
 TIME_LEADS = frozenset({"alle", "all", "alla", "ore", "h"})
 LOOSE_LEADS = frozenset({"le", "l"})  # may count things instead: "le tre opzioni"
 ABOUT = frozenset({"verso", "circa", "intorno", "attorno", "sulle", "tipo", "pressappoco", "indicativamente"})
+ABOUT_THE = frozenset({"sulle"})  # that hold their article
 NAMED_HOURS = {
     "mezzogiorno": time(12),
     "mezzodi": time(12),
@@ -474,6 +486,7 @@ WEEKEND = (
     ("we",),
 )
 MOVING = ("spost", "anticip", "posticip", "rimand", "rinvi", "camb", "pass")
+STREETS = frozenset({"via", "viale", "piazza", "piazzale", "corso", "largo", "vicolo", "xx", "xxv", "iv"})
 # Words after which what was said before no longer holds.
 TURNS = frozenset(
     {"non", "no", "ma", "pero", "anzi", "invece", "meglio", "piuttosto", "oppure", "altrimenti"}
