@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.faults import where
 from engine.ports import (
     AssistantWords,
     Audio,
@@ -164,7 +165,7 @@ class Call:
             try:
                 await work
             except Exception as error:
-                log.error("call %s: its %s failed: %s", self._id, name, _where(error))
+                log.error("call %s: its %s failed: %s", self._id, name, where(error))
                 self._end(f"internal error: {type(error).__name__}")
 
         return asyncio.create_task(guarded(), name=f"{name} of call {self._id}")
@@ -469,7 +470,7 @@ class Call:
                 still_valid=lambda: self._caller_version == version,
             )
         except Exception as error:
-            log.error("call %s: an analysis failed: %s", self._id, _where(error))
+            log.error("call %s: an analysis failed: %s", self._id, where(error))
             return False
         if result.again:
             self._ask_analysis_within(self._settings.transcript_wait_s)
@@ -499,7 +500,7 @@ class Call:
                 await self._record_turn(turn)
             except Exception as error:
                 self._unrecorded.add(turn.number)
-                log.error("call %s: turn %d could not be recorded: %s", self._id, turn.number, _where(error))
+                log.error("call %s: turn %d could not be recorded: %s", self._id, turn.number, where(error))
 
     # --- notices -------------------------------------------------------------------------------------------
 
@@ -549,12 +550,3 @@ class Call:
 
     def _quiet(self) -> bool:
         return not self._unfinished and not self._detector.speaking
-
-
-def _where(error: Exception) -> str:
-    """What failed and where, without the message, which may hold personal data."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace is not None else ""
-    return type(error).__name__ + place

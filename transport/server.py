@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from engine.ports import Clock
+from transport.bridge.calls import ActiveCalls
 from transport.bridge.fork import Answer, ForkBridge
-from transport.bridge.line import BridgeLine
 from transport.settings import BridgeSettings, ServerSettings
 
 log = logging.getLogger(__name__)
@@ -31,30 +31,6 @@ class Parts:
     clock: Clock
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
-
-
-@dataclass(slots=True)
-class ActiveCalls:
-    """The connections of calls that go on in this process, and whether new ones are taken."""
-
-    connections: set[asyncio.Task[object]] = field(default_factory=set)
-    lines: set[BridgeLine] = field(default_factory=set)
-    draining: bool = False
-
-    async def drain(self, clock: Clock, seconds: float) -> None:
-        """Take no new call; let running ones end within `seconds`, then hang up what is left."""
-        self.draining = True
-        if self.connections:
-            log.info("draining: %d calls go on, for %g s at most", len(self.connections), seconds)
-        await self._gone(clock, seconds)
-        for line in list(self.lines):
-            await line.hang_up()
-        await self._gone(clock, 15.0)
-
-    async def _gone(self, clock: Clock, seconds: float) -> None:
-        until = clock.monotonic() + seconds
-        while self.connections and clock.monotonic() < until:
-            await clock.sleep(0.05)
 
 
 CALLS: web.AppKey[ActiveCalls] = web.AppKey("calls", ActiveCalls)
@@ -127,24 +103,10 @@ async def _fork(request: web.Request) -> web.StreamResponse:
     calls = request.app[CALLS]
     if calls.draining:
         return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
-    task = asyncio.current_task()
-    lines: list[BridgeLine] = []
-
-    def joined(line: BridgeLine) -> None:
-        lines.append(line)
-        calls.lines.add(line)
-
-    if task is not None:
-        calls.connections.add(task)
-    try:
-        return await request.app[FORK].handle(request, joined)
-    finally:
-        if task is not None:
-            calls.connections.discard(task)
-        calls.lines.difference_update(lines)
+    return await request.app[FORK].handle(request, calls)
 
 
 async def _healthz(request: web.Request) -> web.Response:
     calls = request.app[CALLS]
     status = "draining" if calls.draining else "ok"
-    return web.json_response({"status": status, "active_calls": len(calls.lines)})
+    return web.json_response({"status": status, "active_calls": len(calls)})

@@ -122,10 +122,16 @@ class Playout:
         self._resampler.reset()
         self._plays_until_ms = now
         self._kill = True
-        task = asyncio.get_running_loop().create_task(self._send_kill())
+        task = asyncio.get_running_loop().create_task(self.send_kill())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._wake.set()
+
+    async def send_kill(self) -> None:
+        """Tell the bridge of a flush that it has not been told of yet."""
+        if self._kill:
+            self._kill = False
+            await self._downlink.kill_audio()
 
     def played_ms(self, turn: int) -> float:
         """Milliseconds of `turn` that the caller has been played: what was sent, less what is still ahead."""
@@ -142,7 +148,7 @@ class Playout:
         """Send what is queued, until cancelled. An error of the downlink ends it."""
         while True:
             if self._kill:
-                await self._send_kill()
+                await self.send_kill()
             self._forget_settled()
             state = self._waiting[0] if self._waiting else None
             if state is None:
@@ -226,11 +232,6 @@ class Playout:
                 state.settled.set()
             else:
                 await self._clock.sleep(left / 1000)
-
-    async def _send_kill(self) -> None:
-        if self._kill:
-            self._kill = False
-            await self._downlink.kill_audio()
 
     def _bytes_of(self, ms: int) -> int:
         return int(ms * self._bytes_per_ms) // _BYTES * _BYTES

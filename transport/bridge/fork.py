@@ -14,7 +14,9 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from engine.faults import where
 from engine.ports import Clock, Line
+from transport.bridge.calls import ActiveCalls
 from transport.bridge.line import BridgeLine
 from transport.bridge.metadata import CallMetadata, read_metadata
 from transport.errors import BridgeError, MetadataError
@@ -35,46 +37,42 @@ class ForkBridge:
         self._clock = clock
         self._settings = settings
 
-    async def handle(
-        self, request: web.Request, joined: Callable[[BridgeLine], None]
-    ) -> web.WebSocketResponse:
-        """Run one call to its end; `joined` is told its line once the bridge has said which call it is."""
+    async def handle(self, request: web.Request, calls: ActiveCalls) -> web.WebSocketResponse:
+        """Run one call to its end; it joins `calls` once the bridge has said which call it is.
+
+        A call outlives its connection: what was said before the hang-up is still understood.
+        """
         connection = _Connection(request, self._clock, self._settings)
-        socket_ = connection.socket
-        await socket_.prepare(request)
-        code, message = aiohttp.WSCloseCode.OK, ""
+        await connection.socket.prepare(request)
         try:
             metadata = await connection.metadata()
-            line = BridgeLine(
-                connection, self._clock, self._settings, call_id=metadata.call_id, rate=metadata.sample_rate
-            )
-            log.info(
-                "call %s: connected, %s at %d Hz", metadata.call_id, metadata.direction, metadata.sample_rate
-            )
-            joined(line)
-            await self._run(connection, line, metadata)
         except BridgeError as error:
-            code, message = aiohttp.WSCloseCode(error.code), str(error)
             log.warning("a bridge lost its call before it began: %s", error)
-        finally:
-            await connection.close(code, message)
-        return socket_
+            await connection.close(error.code, str(error))
+            return connection.socket
+        call_id, rate = metadata.call_id, metadata.sample_rate
+        log.info("call %s: connected, %s at %d Hz", call_id, metadata.direction, rate)
+        line = BridgeLine(connection, self._clock, self._settings, call_id=call_id, rate=rate)
+        call = asyncio.create_task(self._run(connection, line, metadata), name=f"call {call_id}")
+        calls.add(call, line)
+        await asyncio.shield(call)
+        return connection.socket
 
     async def _run(self, connection: _Connection, line: BridgeLine, metadata: CallMetadata) -> None:
-        playout = asyncio.create_task(line.run_playout(), name=f"playout {metadata.call_id}")
-        reader = asyncio.create_task(
-            self._read(connection, line, metadata.call_id), name=f"bridge {metadata.call_id}"
-        )
+        call_id = metadata.call_id
+        playout = asyncio.create_task(line.run_playout(), name=f"playout {call_id}")
+        reader = asyncio.create_task(self._read(connection, line, call_id), name=f"bridge {call_id}")
         try:
             await self._answer(line, metadata)
-        except Exception:
-            log.exception("call %s: ended by an error of ours", metadata.call_id)
+        except Exception as error:
+            log.error("call %s: ended by an error of ours: %s", call_id, where(error))
         finally:
             await line.hang_up()
             playout.cancel()
             reader.cancel()
             await asyncio.gather(playout, reader, return_exceptions=True)
-            log.info("call %s: over", metadata.call_id)
+            await connection.close(aiohttp.WSCloseCode.OK)
+            log.info("call %s: over", call_id)
 
     async def _read(self, connection: _Connection, line: BridgeLine, call_id: str) -> None:
         """Pass on what the bridge sends until its call ends; what it does wrong ends it at once."""
@@ -86,7 +84,7 @@ class ForkBridge:
             log.warning("call %s: ended, the bridge broke its dialect: %s", call_id, error)
         except Exception as error:
             reason, code = f"bridge error: {type(error).__name__}", aiohttp.WSCloseCode.INTERNAL_ERROR
-            log.exception("call %s: ended, reading from the bridge failed", call_id)
+            log.error("call %s: ended, reading from the bridge failed: %s", call_id, where(error))
         finally:
             line.over(reason)
         await connection.close(code, reason)
@@ -100,6 +98,7 @@ class _Connection:
         self._clock = clock
         self._settings = settings
         self._heard_at = clock.monotonic()
+        self._closing: asyncio.Task[None] | None = None
         self.socket = web.WebSocketResponse(
             protocols=PROTOCOLS,
             max_msg_size=settings.max_message_bytes,
@@ -148,7 +147,12 @@ class _Connection:
         await self._say({"type": "disconnect"})
 
     async def close(self, code: int, message: str = "") -> None:
-        """Close the WebSocket, by force when the bridge does not answer."""
+        """Close the WebSocket, by force when the bridge does not answer; only the first code counts."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(code, message), name="closing a bridge")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, code: int, message: str) -> None:
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
             async with asyncio.timeout(2 * self._settings.close_timeout_s):
                 await self.socket.close(code=code, message=message.encode()[:120])
@@ -159,8 +163,9 @@ class _Connection:
     # --- inside --------------------------------------------------------------------------------------------
 
     async def _say(self, command: dict[str, str]) -> None:
-        if not self.socket.closed:
-            await self.socket.send_str(orjson.dumps(command).decode())
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            if not self.socket.closed:
+                await self.socket.send_str(orjson.dumps(command).decode())
 
     async def _read_frames(self, line: BridgeLine) -> None:
         async for frame in self._frames():

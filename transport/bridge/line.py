@@ -133,10 +133,8 @@ class BridgeLine:
         """Tell the bridge to end the phone call."""
         if not self._over:
             self.over("ended by us")
-            try:
-                await self._bridge.disconnect()
-            except (ConnectionError, RuntimeError):
-                log.info("call %s: the bridge was gone before it could be told to hang up", self._call_id)
+            await self._playout.send_kill()
+            await self._bridge.disconnect()
 
     def _put(self, event: LineEvent) -> None:
         self._inbox.append(event)

@@ -11,8 +11,9 @@ from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
 
 
 @pytest.fixture
-async def emulator() -> AsyncIterator[GeminiEmulator]:
-    emulator = GeminiEmulator(speed=5)
+async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[GeminiEmulator]:
+    """An emulator five times as fast as life, or as fast as its parameter says."""
+    emulator = GeminiEmulator(speed=getattr(request, "param", 5))
     await emulator.start()
     yield emulator
     await emulator.stop()

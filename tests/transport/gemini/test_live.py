@@ -43,6 +43,9 @@ PROMPT = (
 )
 CONFIRMED = "[AVVISO DEL SISTEMA]\nL'appuntamento è prenotato: mercoledì 11 febbraio alle 15. Dillo ora."
 
+SLOWLY = pytest.mark.parametrize("emulator", [0.5], indirect=True, ids=["slow"])
+"""So that there is time to interrupt."""
+
 
 class Conversation:
     """Both ends of one session: what arrived, and what the model's sound says."""
@@ -126,6 +129,7 @@ async def test_a_whole_exchange(
     assert emulator.calls[0].heard == ["Mercoledì alle 15 va benissimo"]
 
 
+@SLOWLY
 async def test_barge_in(client: genai.Client, settings: GeminiSettings) -> None:
     async with conversation(client, settings) as talk:
         first = await talk.until(lambda events: any(isinstance(event, ModelAudio) for event in events))
@@ -137,6 +141,44 @@ async def test_barge_in(client: genai.Client, settings: GeminiSettings) -> None:
         assert END_OF_UTTERANCE not in spoken(cut), "what was sent before stays cut off"
         answer = await talk.turn()
         assert "Ho liberi" in words(answer, AssistantWords)
+
+
+@SLOWLY
+async def test_barge_in_after_all_was_sent_but_not_yet_spoken(
+    client: genai.Client, settings: GeminiSettings
+) -> None:
+    async with conversation(client, settings) as talk:
+        first = await talk.until(lambda events: Signal.GENERATION_COMPLETE in events)
+        assert END_OF_UTTERANCE in spoken(first), "audio comes faster than it is spoken"
+        assert Signal.TURN_COMPLETE not in first
+        await talk.say("Scusi, vorrei prenotare")
+        cut = await talk.turn()
+        assert cut.index(Signal.INTERRUPTED) < cut.index(Signal.TURN_COMPLETE)
+
+
+@SLOWLY
+async def test_a_notice_cuts_off_what_is_being_said(client: genai.Client, settings: GeminiSettings) -> None:
+    async with conversation(client, settings) as talk:
+        await talk.until(lambda events: any(isinstance(event, ModelAudio) for event in events))
+        await talk.session.send_notice(CONFIRMED)
+        cut = await talk.turn()
+        assert Signal.INTERRUPTED in cut
+        assert "confermato" in words(await talk.turn(), AssistantWords)
+
+
+async def test_an_emulator_that_stops_is_a_model_that_is_gone(
+    client: genai.Client, settings: GeminiSettings, emulator: GeminiEmulator
+) -> None:
+    async with GeminiLive(client, settings).open(PROMPT) as session:
+        talk = Conversation(session)
+        await talk.turn()
+        await emulator.stop()
+        assert (await talk.gone()).code == 1001
+        await session.send_notice(CONFIRMED)
+        await session.send_audio(bytes(640))
+    with pytest.raises(LiveModelError):
+        async with GeminiLive(client, settings).open(PROMPT):
+            pass
 
 
 async def test_a_lost_uplink_frame_is_a_wrong_word(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transport.audio.resample import Resampler
 from transport.simulation.modem import END_OF_UTTERANCE, SPOILT_WORD, Demodulator, modulate
 
 RATES = (8000, 16000, 24000)
@@ -50,6 +51,14 @@ def test_words_survive_resampling(path: tuple[int, int, int]) -> None:
     sound = silence(0.1, first) + modulate(SENTENCE, first) + silence(0.1, first)
     arrived = resample(resample(sound, first, middle), middle, last)
     assert hear(arrived, last) == [*SENTENCE.split(), END_OF_UTTERANCE]
+
+
+@pytest.mark.parametrize(("rate", "to"), itertools.permutations(RATES, 2))
+def test_words_survive_the_resampler_of_the_bridge(rate: int, to: int) -> None:
+    resampler, ear = Resampler(rate, to), Demodulator(to)
+    sound = modulate(SENTENCE, rate) + silence(0.1, rate)
+    heard = [word for frame in frames(sound, rate) for word in ear.feed(resampler.feed(frame))]
+    assert heard == [*SENTENCE.split(), END_OF_UTTERANCE]
 
 
 @settings(deadline=None, max_examples=40)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from engine.prompt import fill_prompt
+from engine.understanding.context import CallerKnown
 from storage import people
 from storage.availability import available_starts
 from storage.database import Database
@@ -14,6 +17,7 @@ from transport.simulation.persona import Conversation
 from transport.simulation.receptionist import Receptionist
 from transport.simulation.scenarios import ZONE, Scenario, seed_demo, working_days
 
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)  # a Saturday
 _DAYS = ("lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica")
 _MONTHS = {11: "novembre", 12: "dicembre"}
@@ -82,16 +86,20 @@ def test_working_days_leave_out_weekends_and_holidays(now: datetime, days: list[
 
 
 def prompt(scenario: Scenario, slots: list[datetime]) -> str:
-    """A prompt as the receptionist needs it."""
-    calling = ", chiamata in uscita" if scenario.dialled.direction == "outbound" else ""
-    required = {"B": "telefono, email", "D": "email", "F": "telefono (chiama dal 340 1111106), email"}
-    return (
-        "Sei l'assistente virtuale di Marco Rossi e parli al telefono.\n"
-        "Oggi: sabato 21 novembre\n"
-        f"Al telefono: una persona{calling}\n"
-        f"Dati da chiedere: {required.get(scenario.letter, 'nessuno')}\n"
-        "Appuntamenti già presi: nessuno\n\n"
-        "Orari liberi:\n" + "\n".join(f"- {said(slot)}" for slot in slots)
+    """The prompt that the assistant is given in this call."""
+    outbound = scenario.dialled.direction == "outbound"
+    number = scenario.dialled.callee if outbound else scenario.dialled.caller
+    kind = "client" if scenario.letter in "ACGH" else "lead"
+    line = number if number.startswith("+") else None
+    return fill_prompt(
+        (ROOT / "rules/it/prompt.md").read_text(encoding="utf-8"),
+        consultant="Marco Rossi",
+        caller=CallerKnown(kind, "outbound" if outbound else "inbound", line),
+        name=scenario.persona.name if kind == "client" else None,
+        extra=frozenset(),
+        own=[],
+        free=[slot.astimezone(ZONE) for slot in slots],
+        now=NOW.astimezone(ZONE),
     )
 
 
