@@ -184,7 +184,7 @@ def _has_no_email(consultant: int, start: datetime) -> Scenario:
             Reaction("senza email", Reply("Ci penso, arrivederci.", hang_up=True)),
             Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
         ),
-        refusal="Non ho un indirizzo.",
+        refusal="Mi dispiace, non ce l'ho.",
     )
     return Scenario(
         "F", "lead without an email", persona, _inbound("F", 6, consultant), Expected("raccolta_dati")

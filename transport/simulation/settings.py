@@ -11,7 +11,7 @@ class DemoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     speed: float = Field(
-        default=1.5, ge=0.5, le=5, description="How many times faster than real time the calls run."
+        default=1.0, ge=0.5, le=5, description="How many times faster than real time the calls run."
     )
     port: int = Field(
         default=8080,
