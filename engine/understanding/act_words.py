@@ -158,7 +158,7 @@ IDIOMS = _split(
             "il meglio",
             "di meglio",
         ),
-        *("si figuri", "si immagini", "si accomodi", "se si", "un si", "il si", "la smetto"),
+        *("si figuri", "si immagini", "si accomodi", "se si", "un si", "il si", "ci vediamo", "vediamoci"),
     ]
 )
 
@@ -270,9 +270,7 @@ AFTER_YES = frozenset(
     {
         "grazie",
         "il",
-        "la",
         "lo",
-        "l",
         "per",
         "alle",
         "all",
@@ -288,15 +286,11 @@ AFTER_YES = frozenset(
         "volevo",
         "io",
         "se",
-        "sono",
-        "e",
         "pero",
         "ma",
-        "ci",
         "buongiorno",
         "pronto",
         "dica",
-        "un",
         "mercoledi",
     }
     | {
@@ -427,4 +421,5 @@ WRONG = frozenset(
 NOT_RIGHT = frozenset(
     {"giusto", "giusta", "corretto", "corretta", "esatto", "esatta", "quello", "quella", "bene", "mio"}
 )
+REFUSALS = ("non va bene", "non mi va bene", "non posso", "non riesco", "non e giusto", "non e corretto")
 CANNOT = frozenset({"posso", "riesco", "possiamo", "riusciamo", "va", "ci", "vado"})

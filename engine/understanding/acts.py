@@ -118,9 +118,10 @@ def rejected_details(text: str) -> frozenset[str]:
         detail = words.DETAIL_NOUNS.get(word)
         if detail and (_other_one(before, after) or _wrong(before, after)):
             details.add(detail)
-        if word in words.WEEKDAYS and (_cannot(after) or before[-1:] == ["non"]):
+        refused = before[-1:] == ["non"] or " ".join(before).endswith(words.REFUSALS)
+        if word in words.WEEKDAYS and (refused or _cannot(after)):
             details.add("date")
-        if word in {"alle", "all"} and (_cannot(after[1:]) or before[-1:] == ["non"]):
+        if word in {"alle", "all"} and (refused or any(_cannot(after[n:]) for n in (1, 2, 3))):
             details.add("time")
     return frozenset(details)
 
@@ -132,7 +133,8 @@ def _other_one(before: list[str], after: list[str]) -> bool:
 
 
 def _wrong(before: list[str], after: list[str]) -> bool:
-    if any(w in words.WRONG for w in [*after[:4], *before[-3:]]):
+    refused = any(refusal in " ".join(before) for refusal in words.REFUSALS)
+    if refused or any(w in words.WRONG for w in [*after[:4], *before[-3:]]):
         return True
     if "non" not in after[:3]:
         return "non" in before and ("mio" in before or "mia" in before)
@@ -359,7 +361,8 @@ def _judge_yes(turn: _Turn, matches: list[_Match], number: int, pending: bool) -
         adds_a_detail = following.text == "anche" and match.entry.explicit
         if not adds_a_detail:
             return [_Found(Act.HEDGE, first, after + 1)]
-    if _answers_no(turn, matches, number):
+    adversative = nearest in {"ma", "pero"} and word.text not in words.STRENGTHENED
+    if _answers_no(turn, matches, number) or (adversative and not match.entry.explicit):
         return []
     counts = match.entry.explicit or pending
     return [_Found(Act.AFFIRM if counts else Act.BACKCHANNEL, first, after, match.entry.explicit)]
@@ -455,6 +458,8 @@ def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None
         or turn.words[matches[at].first].text not in words.YES_AFTER_NO
     ):
         return None
+    if matches[at].entry.explicit:
+        return None if turn.clause(matches[at].first).question else at
     last = at
     while last + 1 < min(len(matches), at + _MOST_NOES) and matches[last + 1].first == matches[last].after:
         if matches[last + 1].entry.act not in (Act.AFFIRM, Act.BACKCHANNEL):
@@ -468,7 +473,7 @@ def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None
 
 def _answers_no(turn: _Turn, matches: list[_Match], number: int) -> bool:
     """Whether this yes stands right after a "no" that is meant ("no, va bene giovedì")."""
-    if number == 0 or turn.words[matches[number].first].text == "si":
+    if number == 0 or matches[number].entry.explicit or turn.words[matches[number].first].text == "si":
         return False
     previous = matches[number - 1]
     if previous.entry.act is not Act.DENY or not _touch(turn, previous, matches[number]):

@@ -196,6 +196,32 @@ backchannel | sì sono io
 backchannel | sì mi dica
 backchannel | pronto
 - | nessun problema
+affirm | va bene, ci vediamo mercoledì
+affirm! | no no, confermo mercoledì alle 15
+affirm! | procedi
+deny affirm! | no grazie, confermo così
+deny affirm | no, sì
+deny | no, ok
+deny hedge | no ma va bene
+hedge | ma va bene
+hedge deny | l'orario va bene ma il giorno no
+deny | sì sì no
+deny | sì, mercoledì no
+correct | mi va bene, anzi facciamo alle 16
+affirm affirm | sì ma certo
+affirm | la mail è giusta
+- | si è liberato un posto
+- | si sono sbagliati loro
+- | le ho detto di sì
+- | quindi mercoledì, giusto?
+- | va bene se viene mia moglie?
+- | aspetto una conferma
+deny! hold_on | non confermo, aspetti
+affirm cancel! | ok, annulla
+affirm reschedule! | sì vorrei spostarlo
+affirm | Mercoledì alle 15 va benissimo
+affirm! | ok prenota
+affirm affirm! | sì, comunque confermo mercoledì alle 15
 - | non c'è problema
 """)
 
@@ -311,6 +337,9 @@ def test_said_without_such_a_question(text: str, acts: list[str]) -> None:
         ("non è il mio numero", {"phone"}),
         ("l'email è sbagliata", {"email"}),
         ("no, la mail non è corretta", {"email"}),
+        ("non va bene il numero", {"phone"}),
+        ("non posso mercoledì", {"date"}),
+        ("alle 15 e mezza non posso", {"time"}),
         ("un altro giorno e un altro orario", {"date", "time"}),
         ("sì, va bene", set()),
         ("il mio numero è 333 1234567", set()),
