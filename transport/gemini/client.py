@@ -13,6 +13,7 @@ from transport.errors import TransportError
 from transport.gemini.settings import GeminiSettings
 
 _MAX_MESSAGE = 16 << 20
+_CLOSE_TIMEOUT_S = 2.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -36,6 +37,7 @@ def make_client(settings: GeminiSettings, api_key: str, tls: ssl.SSLContext | No
         "ping_interval": None,
         "max_size": _MAX_MESSAGE,
         "open_timeout": settings.open_timeout_s,
+        "close_timeout": _CLOSE_TIMEOUT_S,
     }
     if tls is not None:
         # One name for the WebSocket and aiohttp, the other for httpx.
