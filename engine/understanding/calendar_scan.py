@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.understanding.day_grammar import DAY_STARTS, DayWords, day_at
+from engine.understanding.day_grammar import DAY_STARTS, DayWords, day_at, with_month_of
 from engine.understanding.hour_grammar import HOUR_STARTS, Clock, clock_at, more_clocks, part_at
 from engine.understanding.it import calendar as italian
 from engine.understanding.range_grammar import RANGE_STARTS, Stretch, bounded_at, stretch_at
@@ -42,9 +42,15 @@ def scan(text: str) -> Scan:
     while i < len(words):
         items = _at(words, i, found) if _may_start(words[i].text) else []
         if not (i and words[i - 1].text in italian.STREETS):
+            _share_month(words, found, items)
             found.extend(items)
         i = items[-1].end if items else i + 1
     return Scan(words, tuple(found))
+
+
+def _share_month(words: Sequence[Token], found: list[Found], items: Sequence[Found]) -> None:
+    if found and items and isinstance(found[-1], DayWords) and isinstance(items[-1], DayWords):
+        found[-1] = with_month_of(words, found[-1], items[-1])
 
 
 def _at(words: Sequence[Token], i: int, found: Sequence[Found]) -> list[Found]:

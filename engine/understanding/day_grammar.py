@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
@@ -110,6 +110,7 @@ _WEEKS = phrase_table(italian.WEEKS)
 _MONTHS_AHEAD = phrase_table(italian.MONTHS_AHEAD)
 _FEASTS = phrase_table(italian.FEASTS)
 _COMING = phrase_table(dict.fromkeys(italian.COMING_AFTER, True))
+_EVERY = phrase_table(dict.fromkeys(italian.EVERY, True))
 _BESIDE = phrase_table(italian.BESIDE)
 _DIGITS = frozenset("0123456789")
 _MONTHS = italian.MONTHS | italian.SHORT_MONTHS
@@ -127,6 +128,20 @@ def day_at(tokens: Tokens, i: int) -> DayWords | None:
         cuts.append(any(token.cut for token in tokens[atoms[-1].end : found.start + 1]))
         atoms.append(found)
     return DayWords(tuple(atoms), tuple(cuts))
+
+
+def with_month_of(tokens: Tokens, day: DayWords, later: DayWords) -> DayWords:
+    """`day`, which may share the month of `later` when an "e" or "o" joins them: "l'11 e il 12 marzo"."""
+    between = tokens[day.end : later.start]
+    number, month = day.atoms[-1].day, next((a.day for a in later.atoms if a.kind == "number"), None)
+    if not (isinstance(number, Written) and isinstance(month, Written)) or len(between) > 2:
+        return day
+    joined = all(token.text in italian.AND | italian.OR | italian.ARTICLES for token in between)
+    if not joined or number.month is not None or number.months is not None or month.month is None:
+        return day
+    shared = replace(number, month=month.month, year=month.year)
+    last = replace(day.atoms[-1], day=Doubtful((number, shared), unless_equal=True))
+    return replace(day, atoms=(*day.atoms[:-1], last))
 
 
 def _next_atom(tokens: Tokens, atoms: Sequence[Atom]) -> Atom | None:
@@ -296,6 +311,15 @@ def _qualified_weekday(tokens: Tokens, i: int) -> Atom | None:
     if isinstance(weeks, Doubtful):
         return Atom(i, end, weeks, "weekday")
     return Atom(i, end, Weekday(weekday, Which.THIS if which is Which.BARE else which, weeks), "weekday")
+
+
+def _every(tokens: Tokens, i: int) -> Atom | None:
+    """ "ogni mercoledì", "tutti i giovedì": no one day."""
+    found = phrase_at(tokens, i, _EVERY)
+    weekday = _weekday_number(tokens, found[1]) if found is not None else None
+    if found is None or weekday is None:
+        return None
+    return Atom(i, found[1] + 1, Doubtful((Weekday(weekday, Which.NEXT),)), "weekday")
 
 
 def _week_then_weekday(tokens: Tokens, i: int) -> Atom | None:
@@ -525,6 +549,7 @@ def _rules() -> dict[str, list[_Rule]]:
         (_qualified_weekday, italian.THIS | italian.NEXT),
         (_nth, [*ORDINALS, *italian.LAST_NTH]),
         (_qualified_weekday, italian.LAST_BEFORE),
+        (_every, _EVERY),
         (_announced_day, [*italian.DAY_ARTICLES, "giorno", "all"]),
         (_within, italian.IN),
         (_with_month, [*spelled(), "primo"]),

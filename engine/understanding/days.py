@@ -237,11 +237,12 @@ class Doubtful:
     """Words that fit several readings, all of which stay open."""
 
     readings: tuple[Day, ...]
+    unless_equal: bool = False
 
     def on(self, today: date) -> Meaning:
-        """See `Day.on`."""
+        """See `Day.on`. With `unless_equal` readings of one and the same day leave no doubt."""
         days = {day for reading in self.readings for day in reading.on(today).days}
-        return _meaning(*days, ambiguous=True)
+        return _meaning(*days, ambiguous=not self.unless_equal) if days else _IMPOSSIBLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import time
 from typing import NamedTuple
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 WEEKDAYS = {
     word: number
     for number, words in enumerate(
@@ -71,6 +76,7 @@ RELATIVE_DAYS = {
     "odierna": 0,
     "domani": 1,
     "dopodomani": 2,
+    "posdomani": 2,
     "domattina": 1,
     "domandomattina": 1,
     "stamattina": 0,
@@ -86,6 +92,8 @@ RELATIVE_PHRASES = {
     ("il", "giorno", "dopo", "domani"): 2,
     ("giorno", "dopo", "domani"): 2,
     ("dopo", "domani"): 2,
+    ("domani", "l", "altro"): 2,
+    ("l", "altro", "domani"): 2,
     ("l", "altro", "ieri"): -2,
     ("ieri", "l", "altro"): -2,
     ("avant", "ieri"): -2,
@@ -120,6 +128,7 @@ NEXT = frozenset({"prossimo", "prossima"})
 NEXT_AFTER = frozenset({"prossimo", "prossima", "seguente", "successivo", "successiva"})
 LAST = frozenset({"scorso", "scorsa", "passato", "passata"})
 LAST_BEFORE = frozenset({"scorso", "scorsa", "ultimo", "ultima"})
+EVERY = (("ogni",), ("tutti", "i"), ("tutte", "le"))
 THIS = frozenset({"questo", "questa", "quest", "sto", "sta"})
 # Which week, as said after "della", "la", "nella"…: the ISO weeks from this one, several when it is open.
 WEEKS = {
@@ -172,85 +181,13 @@ NOT_CALENDAR = frozenset({"lavorativi", "lavorativo", "feriali"})
 HALF = frozenset({"mezzo", "mezza"})
 
 # What follows a number that is no day and no hour.
-COUNTED = frozenset(
-    [
-        "ora",
-        "ore",
-        "minuto",
-        "minuti",
-        "min",
-        "secondo",
-        "secondi",
-        "giorno",
-        "giorni",
-        "settimana",
-        "settimane",
-        "mese",
-        "mesi",
-        "anno",
-        "anni",
-        "volta",
-        "volte",
-        "persona",
-        "persone",
-        "euro",
-        "eur",
-        "centesimi",
-        "percento",
-        "%",
-        "cento",
-        "mila",
-        "milioni",
-        "km",
-        "metri",
-        "opzioni",
-        "opzione",
-        "posti",
-        "posto",
-        "slot",
-        "disponibilita",
-        "appuntamenti",
-        "appuntamento",
-        "possibilita",
-        "orari",
-        "orario",
-        "incontri",
-        "incontro",
-        "sedute",
-        "seduta",
-        "consulenze",
-        "consulenza",
-        "lezioni",
-        "lezione",
-        "bambini",
-        "figli",
-        "adulti",
-        "amici",
-        "colleghi",
-        "cose",
-        "cosa",
-        "domande",
-        "domanda",
-        "date",
-        "alternative",
-        "alternativa",
-        "proposte",
-        "proposta",
-        "scelte",
-        "clienti",
-        "ospiti",
-        "ragazzi",
-        "tavoli",
-        "camere",
-        "notti",
-        "parti",
-        "gradi",
-        "numeri",
-        "cifre",
-        "lettere",
-        "righe",
-        "pagine",
-    ]
+COUNTED = _words(
+    "ora ore minuto minuti min secondo secondi giorno giorni settimana settimane mese mesi anno anni "
+    "volta volte persona persone euro eur centesimi percento % cento mila milioni km metri opzioni "
+    "opzione posti posto slot disponibilita appuntamenti appuntamento possibilita orari orario "
+    "incontri incontro sedute seduta consulenze consulenza lezioni lezione bambini figli adulti amici "
+    "colleghi cose cosa domande domanda date alternative alternativa proposte proposta scelte clienti "
+    "ospiti ragazzi tavoli camere notti parti gradi numeri cifre lettere righe pagine"
 )
 DAY_ARTICLES = frozenset({"il", "l", "al", "del", "dell", "lo"})
 ARTICLES = frozenset({"il", "l", "lo", "la", "i", "gli", "le"})
@@ -384,30 +321,8 @@ PART_PHRASES = {
     ("pausa", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
     ("a", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
 }
-PART_LEADS = frozenset(
-    [
-        "di",
-        "del",
-        "della",
-        "in",
-        "nel",
-        "nella",
-        "al",
-        "alla",
-        "a",
-        "la",
-        "il",
-        "verso",
-        "sul",
-        "sulla",
-        "d",
-        "questa",
-        "questo",
-        "sta",
-        "di",
-        "dopo",
-        "durante",
-    ]
+PART_LEADS = _words(
+    "di del della in nel nella al alla a la il verso sul sulla d questa questo sta di dopo durante"
 )
 GREETINGS = frozenset({"buon", "buona", "buono", "bella", "bel"})  # "buona sera" names no time
 
@@ -438,42 +353,10 @@ LESS = "meno"
 SHARP = frozenset({"precise", "esatte", "spaccate"})
 MONEY = frozenset({"euro", "eur", "€"})
 # What a plain noun may be taken for after "le tre …" and is not.
-NO_NOUNS = frozenset(
-    [
-        "anche",
-        "oppure",
-        "circa",
-        "come",
-        "dove",
-        "mattine",
-        "sarebbe",
-        "sarebbero",
-        "andrebbe",
-        "andrebbero",
-        "bene",
-        "preferirei",
-        "allora",
-        "quindi",
-        "forse",
-        "invece",
-        "grazie",
-        "perche",
-        "che",
-        "anziche",
-        "potrebbe",
-        "potrebbero",
-        "esatte",
-        "precise",
-        "spaccate",
-        "venerdi",
-        "lunedi",
-        "martedi",
-        "mercoledi",
-        "giovedi",
-        "domani",
-        "oggi",
-        "magari",
-    ]
+NO_NOUNS = _words(
+    "anche oppure circa come dove mattine sarebbe sarebbero andrebbe andrebbero bene preferirei "
+    "allora quindi forse invece grazie perche che anziche potrebbe potrebbero esatte precise spaccate "
+    "venerdi lunedi martedi mercoledi giovedi domani oggi magari"
 )
 
 AFTER = frozenset({"dopo"})
