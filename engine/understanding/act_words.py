@@ -2,406 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from engine.understanding.mentions import Act
 
 
-def _split(lines: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(line.split()) for line in lines)
+def _set(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
 
 
-NEGATIONS = frozenset(
-    {"no", "non", "neanche", "nemmeno", "neppure", "mai", "mica", "niente", "nulla", "nessun"}
+def _phrases(*lines: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(phrase.split()) for line in lines for phrase in line.split(", "))
+
+
+NEGATIONS = _set(
+    "no non neanche nemmeno neppure mai mica niente nulla nessun",
 )
-NEGATORS = frozenset(
-    {"non", "neanche", "nemmeno", "neppure", "mica", "mai"}
-)  # turn the words after them around
+#: Turn the words after them around.
+NEGATORS = _set("non neanche nemmeno neppure mica mai")
 
 #: Folded words of the acts that stop a yes. A phrase that answers or asks may contain none of them.
 CORE: Mapping[Act, tuple[tuple[str, ...], ...]] = {
-    Act.DENY: _split(
-        [
-            "no",
-            "no grazie",
-            "di no",
-            "assolutamente no",
-            "non ancora",
-            "non va bene",
-            "non vanno bene",
-            "non mi va bene",
-            "non mi vanno bene",
-        ]
+    Act.DENY: _phrases(
+        "no, no grazie, di no, assolutamente no, non ancora, non va bene, non vanno bene",
+        "non mi va bene, non mi vanno bene",
     ),
-    Act.CORRECT: _split(
-        ["anzi", "invece", "piuttosto", "meglio", "no aspetta", "no aspetti", "no scusi", "no scusa"]
+    Act.CORRECT: _phrases(
+        "anzi, invece, piuttosto, meglio, no aspetta, no aspetti, no scusi, no scusa",
     ),
-    Act.HOLD_ON: _split(
-        [
-            *("aspetta", "aspetti", "aspettate", "aspettami", "aspetta un attimo", "aspetti un attimo"),
-            *(
-                "aspetta un momento",
-                "aspetti un momento",
-                "aspetti un secondo",
-                "attenda",
-                "un attimo",
-                "un attimino",
-            ),
-            *("un momento", "un momentino", "un secondo", "un secondino", "un minutino", "mi dia un minuto"),
-            *("dammi un minuto", "solo un minuto", "resti in linea"),
-        ]
+    Act.HOLD_ON: _phrases(
+        "aspetta, aspetti, aspettate, aspettami, aspetta un attimo, aspetti un attimo",
+        "aspetta un momento, aspetti un momento, aspetti un secondo, attenda, un attimo, un attimino",
+        "un momento, un momentino, un secondo, un secondino, un minutino, mi dia un minuto",
+        "dammi un minuto, solo un minuto, resti in linea",
     ),
-    Act.HEDGE: _split(
-        [
-            *(
-                "forse",
-                "magari",
-                "boh",
-                "mah",
-                "dipende",
-                "eventualmente",
-                "probabilmente",
-                "semmai",
-                "se mai",
-            ),
-            *("chissa", "quasi quasi", "vediamo", "vedremo", "vedro", "poi vedo", "cosi cosi", "tuttavia"),
-            *("penso", "credo", "suppongo", "immagino", "spero", "speriamo", "mi sa", "mi sa di si"),
-            *(
-                "penso vada bene",
-                "credo vada bene",
-                "credo che vada bene",
-                "penso che vada bene",
-                "penso di si",
-                "credo di si",
-                "spero di si",
-                "suppongo di si",
-                "immagino di si",
-                "penso si",
-                "credo si",
-            ),
-            *(
-                "mi sembra di si",
-                "mi pare di si",
-                "ci penso",
-                "ci penso su",
-                "ci devo pensare",
-                "devo pensarci",
-            ),
-            *(
-                "ci pensero",
-                "fammi pensare",
-                "mi faccia pensare",
-                "mi lasci pensare",
-                "devo vedere",
-                "devo controllare",
-            ),
-            *(
-                "devo verificare",
-                "devo sentire",
-                "devo chiedere",
-                "prima devo",
-                "le faccio sapere",
-                "vi faccio sapere",
-            ),
-            *(
-                "ti faccio sapere",
-                "faccio sapere",
-                "faro sapere",
-                "non so",
-                "non lo so",
-                "non saprei",
-                "non ne sono",
-            ),
-            *("non sono sicuro", "non sono sicura", "non sono certo", "non sono certa", "non sono convinto"),
-            *(
-                "non sono convinta",
-                "dovrebbe andare",
-                "potrebbe andare",
-                "potrebbe essere",
-                "in teoria",
-                "in linea di massima",
-                "a meno che",
-            ),
-            *(
-                "solo che",
-                "salvo che",
-                "tranne che",
-                "bisogna vedere",
-                "perche no",
-                "per ora si",
-                "ma",
-                "pero",
-            ),
-        ]
+    Act.HEDGE: _phrases(
+        "forse, magari, boh, mah, dipende, eventualmente, probabilmente, semmai, se mai, chissa",
+        "quasi quasi, vediamo, vedremo, vedro, poi vedo, cosi cosi, tuttavia, penso, credo, suppongo",
+        "immagino, spero, speriamo, mi sa, mi sa di si, penso vada bene, credo vada bene",
+        "credo che vada bene, penso che vada bene, penso di si, credo di si, spero di si",
+        "suppongo di si, immagino di si, penso si, credo si, mi sembra di si, mi pare di si, ci penso",
+        "ci penso su, ci devo pensare, devo pensarci, ci pensero, fammi pensare, mi faccia pensare",
+        "mi lasci pensare, devo vedere, devo controllare, devo verificare, devo sentire",
+        "devo chiedere, prima devo, le faccio sapere, vi faccio sapere, ti faccio sapere",
+        "faccio sapere, faro sapere, non so, non lo so, non saprei, non ne sono, non sono sicuro",
+        "non sono sicura, non sono certo, non sono certa, non sono convinto, non sono convinta",
+        "dovrebbe andare, potrebbe andare, potrebbe essere, in teoria, in linea di massima",
+        "a meno che, solo che, salvo che, tranne che, bisogna vedere, perche no, per ora si, ma, pero",
     ),
 }
 
 #: Words that hold one of the above and mean nothing of the kind.
-IDIOMS = _split(
-    [
-        *("come no", "se no", "o no", "oppure no", "si o no", "non c e problema", "non ci sono problemi"),
-        *("nessun problema", "no problem", "no nessun problema", "no no nessun problema", "non c e di che"),
-        *(
-            "non si preoccupi",
-            "non preoccuparti",
-            "no si figuri",
-            "no figurati",
-            "no tranquillo",
-            "no tranquilla",
-        ),
-        *(
-            "non vedo l ora",
-            "meglio cosi",
-            "tanto meglio",
-            "ancora meglio",
-            "meno male",
-            "il meglio",
-            "di meglio",
-        ),
-        *("si figuri", "si immagini", "si accomodi", "se si", "un si", "il si", "ci vediamo", "vediamoci"),
-    ]
+IDIOMS = _phrases(
+    "come no, se no, o no, oppure no, si o no, non c e problema, non ci sono problemi",
+    "nessun problema, no problem, no nessun problema, no no nessun problema, non c e di che",
+    "non si preoccupi, non preoccuparti, no si figuri, no figurati, no tranquillo, no tranquilla",
+    "non vedo l ora, meglio cosi, tanto meglio, ancora meglio, meno male, il meglio, di meglio",
+    "si figuri, si immagini, si accomodi, se si, un si, il si, ci vediamo, vediamoci",
 )
 
 #: "ma certo": here the word only lends strength to the next one.
-STRENGTHENED = frozenset(
-    {
-        "si",
-        "certo",
-        "certamente",
-        "ovvio",
-        "ovviamente",
-        "volentieri",
-        "prego",
-        "dai",
-        "figurati",
-        "figuriamoci",
-    }
-    | {"grazie", "scherzi", "naturalmente", "assolutamente"}
+STRENGTHENED = _set(
+    "si certo certamente ovvio ovviamente volentieri prego dai figurati figuriamoci grazie scherzi",
+    "naturalmente assolutamente",
 )
 
 #: Take back a correction; see find_acts.
-WITHDRAWALS = _split(
-    ["lascia stare", "lasci stare", "lasciamo stare", "come non detto", "va bene come prima"]
+WITHDRAWALS = _phrases(
+    "lascia stare, lasci stare, lasciamo stare, come non detto, va bene come prima",
 )
 
-INTERROGATIVES = _split(
-    [
-        *(
-            "quando",
-            "come",
-            "dove",
-            "perche",
-            "quanto",
-            "quanta",
-            "quanti",
-            "quante",
-            "quale",
-            "quali",
-            "chi",
-            "cosa",
-        ),
-        *(
-            "che ora",
-            "che ore",
-            "che giorno",
-            "che giorni",
-            "che orari",
-            "che orario",
-            "che disponibilita",
-            "che cosa",
-        ),
-        *(
-            "a che",
-            "in che",
-            "per che",
-            "avete",
-            "siete",
-            "posso",
-            "potrei",
-            "possiamo",
-            "potete",
-            "c e",
-            "ci sono",
-        ),
-        *("e possibile", "fino a", "da quando", "con chi", "di cosa", "a chi", "a quanto"),
-    ]
+INTERROGATIVES = _phrases(
+    "quando, come, dove, perche, quanto, quanta, quanti, quante, quale, quali, chi, cosa, che ora",
+    "che ore, che giorno, che giorni, che orari, che orario, che disponibilita, che cosa, a che",
+    "in che, per che, avete, siete, posso, potrei, possiamo, potete, c e, ci sono, e possibile",
+    "fino a, da quando, con chi, di cosa, a chi, a quanto",
 )
-OPENERS = frozenset(
-    {"e", "ma", "scusi", "scusa", "senta", "senti", "allora", "ah", "eh", "ehm", "mh", "guardi"}
+OPENERS = _set(
+    "e ma scusi scusa senta senti allora ah eh ehm mh guardi",
 )
-TAGS = _split(["no", "vero", "giusto", "ok", "okay", "va bene", "eh", "esatto", "o no", "dico bene", "si"])
+TAGS = _phrases(
+    "no, vero, giusto, ok, okay, va bene, eh, esatto, o no, dico bene, si",
+)
 NOT_HEARD = frozenset({"scusi", "scusa", "come", "prego", "eh", "cosa", "pardon", "mi scusi"})
 
 #: Skipped inside a phrase of several words.
-FILLERS = frozenset(
-    {"ehm", "eh", "mh", "uhm", "beh", "allora", "proprio", "gentilmente", "cortesemente", "cioe"}
+FILLERS = _set(
+    "ehm eh mh uhm beh allora proprio gentilmente cortesemente cioe",
 )
 
 #: A yes that hangs on something: words before it, words after it.
-CONDITIONS_BEFORE = frozenset(
-    {"se", "quando", "appena", "finche", "qualora", "poi", "dopo", "prima", "purche"}
+CONDITIONS_BEFORE = _set(
+    "se quando appena finche qualora poi dopo prima purche",
 )
-CONDITIONS_AFTER = frozenset({"se", "quando", "dopo", "appena", "solo", "purche", "anche", "tranne", "salvo"})
+CONDITIONS_AFTER = _set(
+    "se quando dopo appena solo purche anche tranne salvo",
+)
 
 #: "l'orario esatto", "un certo giorno", "il giorno giusto": no answer.
-ADJECTIVES = frozenset(
-    {"esatto", "esatta", "giusto", "giusta", "corretto", "corretta", "certo", "sicuro", "sicura"}
+ADJECTIVES = _set(
+    "esatto esatta giusto giusta corretto corretta certo sicuro sicura",
 )
-BEFORE_ADJECTIVE = frozenset(
-    {
-        "orario",
-        "numero",
-        "indirizzo",
-        "prezzo",
-        "giorno",
-        "ora",
-        "momento",
-        "data",
-        "nome",
-        "costo",
-        "modo",
-        "un",
-    }
-    | {"una", "il", "la", "lo", "quello", "quella", "di", "al", "per", "sono", "email", "mail", "posto"}
+BEFORE_ADJECTIVE = _set(
+    "orario numero indirizzo prezzo giorno ora momento data nome costo modo un una il la lo quello",
+    "quella di al per sono email mail posto",
 )
 
 #: After "si" without its accent: what makes it a yes all the same; and what, before it, makes it a pronoun.
-AFTER_YES = frozenset(
-    {
-        "grazie",
-        "il",
-        "lo",
-        "per",
-        "alle",
-        "all",
-        "dopo",
-        "domani",
-        "oggi",
-        "dopodomani",
-        "mi",
-        "ho",
-        "vorrei",
-    }
-    | {
-        "volevo",
-        "io",
-        "se",
-        "pero",
-        "ma",
-        "buongiorno",
-        "pronto",
-        "dica",
-        "mercoledi",
-    }
-    | {
-        "lunedi",
-        "martedi",
-        "giovedi",
-        "venerdi",
-        "sabato",
-        "domenica",
-        "prego",
-        "assolutamente",
-        "signora",
-        "signore",
-    }
+AFTER_YES = _set(
+    "grazie il lo per alle all dopo domani oggi dopodomani mi ho vorrei volevo io se pero ma buongiorno",
+    "pronto dica mercoledi lunedi martedi giovedi venerdi sabato domenica prego assolutamente signora",
+    "signore",
 )
-BEFORE_PRONOUN = frozenset(
-    {"mi", "ti", "ci", "vi", "come", "che", "non", "dove", "quando", "ne", "se", "chi", "cosa"}
+BEFORE_PRONOUN = _set(
+    "mi ti ci vi come che non dove quando ne se chi cosa",
 )
 
 #: "no, va bene": first words of a yes before which a "no" only says that nothing else is wanted.
-YES_AFTER_NO = frozenset(
-    {"va", "vanno", "perfetto", "benissimo", "confermo", "ottimo", "mi", "procediamo", "bene"}
+YES_AFTER_NO = _set(
+    "va vanno perfetto benissimo confermo ottimo mi procediamo bene",
 )
 AFTER_YES_AFTER_NO = frozenset({"cosi", "grazie", "per", "tutto", "arrivederci", "guardi", "allora", "e"})
 
 #: "non alle 15", "non quel giorno": a detail ruled out.
-RULED_OUT = frozenset(
-    {
-        "alle",
-        "all",
-        "dalle",
-        "quel",
-        "quell",
-        "quella",
-        "quello",
-        "questo",
-        "questa",
-        "lunedi",
-        "martedi",
-        "mercoledi",
-    }
-    | {"giovedi", "venerdi", "sabato", "domenica", "domani", "dopodomani", "oggi", "stasera", "stamattina"}
+RULED_OUT = _set(
+    "alle all dalle quel quell quella quello questo questa lunedi martedi mercoledi giovedi venerdi",
+    "sabato domenica domani dopodomani oggi stasera stamattina",
 )
-BEFORE_RULED_OUT = frozenset({"a", "di", "per", "nel", "il", "la", "al", "l", "in", "le"})
+BEFORE_RULED_OUT = _set(
+    "a di per nel il la al l in le",
+)
 AFTER_RULED_OUT = frozenset({"mattina", "pomeriggio", "sera", "settimana", "weekend", "mattino"})
 
 #: What a caller may move or cancel with us, and the words that lead to it.
-OWN_BOOKING = frozenset(
-    {
-        "appuntamento",
-        "appuntamenti",
-        "consulenza",
-        "prenotazione",
-        "incontro",
-        "colloquio",
-        "visita",
-        "seduta",
-        "tutto",
-    }
-    | {
-        "sessione",
-        "riunione",
-        "chiamata",
-        "call",
-        "orario",
-        "ora",
-        "data",
-        "giorno",
-        "lunedi",
-        "martedi",
-        "mercoledi",
-    }
-    | {
-        "giovedi",
-        "venerdi",
-        "sabato",
-        "domenica",
-        "prossimo",
-        "prossima",
-        "mattina",
-        "pomeriggio",
-        "sera",
-        "quello",
-    }
+OWN_BOOKING = _set(
+    "appuntamento appuntamenti consulenza prenotazione incontro colloquio visita seduta tutto sessione",
+    "riunione chiamata call orario ora data giorno lunedi martedi mercoledi giovedi venerdi sabato",
+    "domenica prossimo prossima mattina pomeriggio sera quello",
 )
-DETERMINERS = frozenset(
-    {
-        "il",
-        "lo",
-        "la",
-        "l",
-        "i",
-        "gli",
-        "le",
-        "un",
-        "uno",
-        "una",
-        "mio",
-        "mia",
-        "nostro",
-        "nostra",
-        "questo",
-        "questa",
-    }
-    | {"quel", "quella", "quest", "quell", "mie", "miei"}
+DETERMINERS = _set(
+    "il lo la l i gli le un uno una mio mia nostro nostra questo questa quel quella quest quell mie",
+    "miei",
 )
 POLICY_AFTER = frozenset({"se", "in", "fino", "gratis", "gratuitamente", "quando", "entro", "eventualmente"})
 POLICY_BEFORE = frozenset({"quando", "entro", "fino", "se"})
-ELSEWHERE = frozenset(
-    {"dentista", "medico", "dottore", "dottoressa", "parrucchiere", "parrucchiera", "barbiere", "estetista"}
-    | {"veterinario", "meccanico", "ristorante", "hotel", "albergo", "tavolo", "ospedale", "volo", "treno"}
+ELSEWHERE = _set(
+    "dentista medico dottore dottoressa parrucchiere parrucchiera barbiere estetista veterinario",
+    "meccanico ristorante hotel albergo tavolo ospedale volo treno",
 )
 
 #: Nouns of a detail, and what is said of them when they are wrong or unwanted.
@@ -412,14 +159,14 @@ DETAIL_NOUNS: Mapping[str, str] = {
     **dict.fromkeys(("email", "mail", "indirizzo", "posta"), "email"),
 }
 WEEKDAYS = frozenset({"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica"})
-OTHER_BEFORE = frozenset(
-    {"altro", "altra", "diverso", "diversa", "cambiare", "cambiamo", "cambia", "cambi", "cambio"}
+OTHER_BEFORE = _set(
+    "altro altra diverso diversa cambiare cambiamo cambia cambi cambio",
 )
 WRONG = frozenset(
     {"sbagliato", "sbagliata", "errato", "errata", "scorretto", "scorretta", "diverso", "diversa"}
 )
-NOT_RIGHT = frozenset(
-    {"giusto", "giusta", "corretto", "corretta", "esatto", "esatta", "quello", "quella", "bene", "mio"}
+NOT_RIGHT = _set(
+    "giusto giusta corretto corretta esatto esatta quello quella bene mio",
 )
 REFUSALS = ("non va bene", "non mi va bene", "non posso", "non riesco", "non e giusto", "non e corretto")
 CANNOT = frozenset({"posso", "riesco", "possiamo", "riusciamo", "va", "ci", "vado"})

@@ -16,50 +16,12 @@ def _set(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
 
 
-PROVIDERS = frozenset(
-    {
-        "gmail.com",
-        "googlemail.com",
-        "hotmail.com",
-        "hotmail.it",
-        "outlook.com",
-        "outlook.it",
-        "live.com",
-        "live.it",
-    }
-    | {
-        "msn.com",
-        "yahoo.com",
-        "yahoo.it",
-        "ymail.com",
-        "icloud.com",
-        "me.com",
-        "mac.com",
-        "libero.it",
-        "virgilio.it",
-    }
-    | {
-        "tiscali.it",
-        "alice.it",
-        "tin.it",
-        "tim.it",
-        "fastwebnet.it",
-        "aruba.it",
-        "pec.it",
-        "legalmail.it",
-        "iol.it",
-    }
-    | {
-        "inwind.it",
-        "email.it",
-        "mail.com",
-        "proton.me",
-        "protonmail.com",
-        "poste.it",
-        "vodafone.it",
-        "gmx.com",
-    }
-    | {"gmx.it", "aol.com", "tiscalinet.it", "teletu.it", "arubapec.it", "postecert.it", "hotmail.fr"}
+PROVIDERS = _set(
+    "gmail.com googlemail.com hotmail.com hotmail.it outlook.com outlook.it live.com live.it msn.com",
+    "yahoo.com yahoo.it ymail.com icloud.com me.com mac.com libero.it virgilio.it tiscali.it alice.it",
+    "tin.it tim.it fastwebnet.it aruba.it pec.it legalmail.it iol.it inwind.it email.it mail.com",
+    "proton.me protonmail.com poste.it vodafone.it gmx.com gmx.it aol.com tiscalinet.it teletu.it",
+    "arubapec.it postecert.it hotmail.fr",
 )
 ONLY_COM = {"gmail.it": "gmail.com", "icloud.it": "icloud.com"}
 TLD_SLIPS = {

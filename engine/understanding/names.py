@@ -25,32 +25,13 @@ LEADS: tuple[tuple[tuple[str, ...], bool], ...] = (
     (("parla",), True),
     (("sono",), True),
 )
-TITLES = frozenset(
-    {
-        "il",
-        "la",
-        "l",
-        "signor",
-        "signora",
-        "signorina",
-        "dottor",
-        "dottore",
-        "dottoressa",
-        "avvocato",
-        "avvocatessa",
-    }
-    | {
-        "ingegner",
-        "ingegnere",
-        "architetto",
-        "professor",
-        "professore",
-        "professoressa",
-        "geometra",
-        "ragionier",
-    }
+TITLES = _set(
+    "il la l signor signora signorina dottor dottore dottoressa avvocato avvocatessa ingegner ingegnere",
+    "architetto professor professore professoressa geometra ragionier",
 )
-PARTICLES = frozenset({"de", "di", "d", "del", "della", "dello", "dell", "dal", "dalla", "la", "lo", "li"})
+PARTICLES = _set(
+    "de di d del della dello dell dal dalla la lo li",
+)
 SURE_PARTICLES = frozenset({"de", "d"})  # even where the transcript has no capitals
 NOT_NAMES = _set(
     "e o ma per con che chi come dove quando perche se non no si ho ha hai vorrei volevo",
@@ -65,8 +46,8 @@ NOT_NAMES = _set(
     "signor signora piacere cognome nome appuntamento consulenza persona azienda ditta",
     "societa stato stata",
 )
-REFUSING = frozenset(
-    {"non", "ci", "ne", "che", "si", "mi", "vi", "quando", "se", "loro", "chi", "cosa", "dove"}
+REFUSING = _set(
+    "non ci ne che si mi vi quando se loro chi cosa dove",
 )
 MOST_WORDS = 3
 
