@@ -14,6 +14,7 @@ _DONE = (
     r"(ho|abbiamo) (confermato|prenotato|fissato|registrato|spostato)"
     r"|è (stato )?(confermato|prenotato|fissato|spostato)|appuntamento confermato"
 )
+_AGAIN = r"non ho (sentito|capito)|(puoi|può) ripetere"
 _WAIT = r"un (attimo|momento|istante)|sto (verificando|controllando|registrando)"
 _EMAIL = r"e-?mail|posta elettronica"
 _PHONE = r"telefono|cellulare|numero|recapito"
@@ -91,14 +92,24 @@ class Conversation:
         self._left = [reaction.times for reaction in self._reactions]
         self._interruptions = list(persona.interruptions)
         self._otherwise = [Reply(persona.otherwise)] * 2
+        self._last: Reply | None = None
+        self._repeats = 3
         self._own = len(persona.reactions)  # the reaction after these, to success, looks at all words too
 
     def reply(self, heard: str) -> Reply:
         """The answer to one finished turn of the assistant.
 
         The reactions that every caller has look at the last question only, where there is one: a number
-        repeated on the way to another question is not asked for.
+        repeated on the way to another question is not asked for. Not understood, the caller says it again.
         """
+        if self._last is not None and self._repeats and re.search(_AGAIN, heard, re.IGNORECASE):
+            self._repeats -= 1
+            return self._last
+        reply = self._choose(heard)
+        self._last = reply if reply.says else self._last
+        return reply
+
+    def _choose(self, heard: str) -> Reply:
         question = last_question(heard)
         for number, reaction in enumerate(self._reactions):
             text = heard if number <= self._own else question

@@ -110,7 +110,7 @@ def _client_calls(consultant: int, start: datetime) -> Scenario:
         "Ada Bianchi",
         (
             Reaction(_HELLO, Reply("Ciao, vorrei prenotare una consulenza.")),
-            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()} va benissimo.")),
+            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()} va benissimo."), times=3),
         ),
     )
     expected = Expected("completato", BookingKind.CONSULTATION, start)
@@ -122,7 +122,7 @@ def _lead_calls(consultant: int, start: datetime) -> Scenario:
         "Mario",
         (
             Reaction(_HELLO, Reply("Buongiorno, vorrei fissare un appuntamento.")),
-            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
+            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}."), times=3),
         ),
         phone="Il numero è 333 1234567.",
         email="mario@gmail.com",
@@ -140,7 +140,7 @@ def _client_is_called(consultant: int, start: datetime) -> Scenario:
         "Carlo Neri",
         (
             Reaction("ti interessa", Reply("Sì, volentieri.")),
-            Reaction(_OFFER, Reply(f"Facciamo {spoken(start)}.")),
+            Reaction(_OFFER, Reply(f"Facciamo {spoken(start)}."), times=3),
         ),
         confirms="Sì, va bene.",
     )
@@ -153,7 +153,7 @@ def _lead_is_called(consultant: int, start: datetime) -> Scenario:
         "Dario",
         (
             Reaction("ti interessa", Reply("Sì, volevo proprio chiamare!")),
-            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
+            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}."), times=3),
         ),
         email="dario punto verdi chiocciola gmail punto com",
         confirms="Confermo.",
@@ -182,7 +182,7 @@ def _has_no_email(consultant: int, start: datetime) -> Scenario:
             Reaction(_HELLO, Reply("Vorrei un appuntamento.")),
             Reaction("posso usare", Reply("Sì, certo.")),
             Reaction("senza email", Reply("Ci penso, arrivederci.", hang_up=True)),
-            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
+            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}."), times=3),
         ),
         refusal="Mi dispiace, non ce l'ho.",
     )
@@ -198,6 +198,7 @@ def _corrects_itself(consultant: int, start: datetime, better: datetime) -> Scen
             Reaction(_HELLO, Reply("Vorrei prenotare una consulenza.")),
             Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
             Reaction(r"conferm\w*\?", Reply(f"Anzi no, meglio {spoken(better)}.")),
+            Reaction(_OFFER, Reply(f"{spoken(better).capitalize()}."), times=3),
         ),
     )
     expected = Expected("completato", BookingKind.CONSULTATION, better)
@@ -209,8 +210,8 @@ def _comes_too_late(consultant: int, start: datetime, other: datetime) -> Scenar
         "Ugo Conti",
         (
             Reaction(_HELLO, Reply("Vorrei prenotare una consulenza.")),
-            Reaction("non è libero", Reply(f"Allora {spoken(other)}.")),
-            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}.")),
+            Reaction("non è libero", Reply(f"Allora {spoken(other)}."), times=3),
+            Reaction(_OFFER, Reply(f"{spoken(start).capitalize()}."), times=3),
         ),
     )
     expected = Expected("completato", BookingKind.CONSULTATION, other)
