@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 _UPLINK_BYTES_PER_MS = 32  # PCM16 mono at 16 kHz
 _MODEL_BYTES_PER_MS = 48  # PCM16 mono at 24 kHz
 _POLL_S = 0.05
+_LOOSE_WORDS = timedelta(seconds=1)
 _LAST_TRIES = 3
 
 Record = Callable[[Turn], Awaitable[None]]
@@ -98,6 +99,8 @@ class Call:
         self._current: AssistantSpeech | None = None  # what the model is saying now
         self._last: AssistantSpeech | None = None  # what it said before
         self._prompted = True  # the caller or we gave the model reason to speak since its last turn began
+        self._loose: list[str] = []  # words after a turn: its rest, or the beginning of the next
+        self._loose_since: datetime | None = None
         self._dropping_until: datetime | None = None  # audio of an interrupted turn may still come until then
         self._unfinished: list[AssistantSpeech] = []  # neither played whole nor cut off yet
         self._sampled: dict[int, float] = {}
@@ -232,9 +235,13 @@ class Call:
                 self._covered_until += step
                 self._on_edges(self._detector.quiet(now), now)
             self._sample_playout(now)
+            given_up = self._speech.given_up
             self._speech.settle(now)
-            if self._due_at is not None and now >= self._due_at:
+            overdue = self._due_at is not None and now >= self._due_at
+            if overdue or (self._due_with_words and self._speech.given_up > given_up):
                 self._ask_analysis()
+            if self._loose_since is not None and now - self._loose_since >= _LOOSE_WORDS:
+                self._settle_loose_words()
 
     def _sample_playout(self, now: datetime) -> None:
         for speech in self._unfinished:
@@ -283,7 +290,7 @@ class Call:
             case CallerWords(text, finished):
                 self._on_caller_words(text, finished, now)
             case AssistantWords(text):
-                self._on_assistant_words(text)
+                self._on_assistant_words(text, now)
             case Signal.INTERRUPTED:
                 self._on_interrupted(now)
             case Signal.GENERATION_COMPLETE:
@@ -313,21 +320,35 @@ class Call:
         self._current = AssistantSpeech(next(self._numbers))
         self._unfinished.append(self._current)
         self._prompted = False
+        for text in self._loose:
+            self._current.words(text)
+        self._loose, self._loose_since = [], None
         return self._current
 
-    def _on_assistant_words(self, text: str) -> None:
-        """Words belong to what the model is saying; later to what it said last, if nothing made it go on."""
-        speech = self._current
-        if speech is None and (self._dropping_until is not None or not self._prompted):
-            speech = self._last
+    def _on_assistant_words(self, text: str, now: datetime) -> None:
+        """Words belong to what the model is saying. After that they wait for the audio they may come before."""
+        if self._current is None and self._last is not None and not self._prompted:
+            self._loose.append(text)
+            self._loose_since = self._loose_since or now
+            return
+        speech = self._last if self._dropping_until is not None else self._current
         if speech is None:
             if self._over.is_set() or not text.strip():
                 return
             speech = self._new_assistant_speech()
+        self._add_words(speech, text)
+
+    def _add_words(self, speech: AssistantSpeech, text: str) -> None:
         speech.words(text)
         if speech.done:
             self._keep(speech.turn())
             self._ask_analysis()
+
+    def _settle_loose_words(self) -> None:
+        """No audio came with them: they are the rest of what was said last."""
+        text, self._loose, self._loose_since = "".join(self._loose), [], None
+        if text and self._last is not None:
+            self._add_words(self._last, text)
 
     def _on_caller_words(self, text: str, finished: bool, now: datetime) -> None:
         turn = self._speech.words(text, now, finished=finished)
@@ -345,6 +366,8 @@ class Call:
         self._speech.boundary(now)
         if self._over.is_set():
             return
+        self._prompted = True
+        self._settle_loose_words()
         self._sample_playout(now)
         self._line.flush()
         if self._current is not None:
@@ -403,6 +426,7 @@ class Call:
     def _stop_speaking(self) -> None:
         """The call is over: what is being played is heard no further."""
         now = self._clock.now()
+        self._settle_loose_words()
         self._sample_playout(now)
         self._line.flush()
         self._cut_off(now)

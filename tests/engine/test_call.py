@@ -1,0 +1,639 @@
+"""A whole call on a virtual clock, with a scripted line, model and supervisor."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from engine.call import Call, CallEnd
+from engine.ports import (
+    AnalysisResult,
+    AssistantWords,
+    Audio,
+    CallerWords,
+    HungUp,
+    LineEvent,
+    LiveModelError,
+    ModelAudio,
+    ModelEvent,
+    ModelGone,
+    Signal,
+    SpeechBegan,
+    SpeechEdge,
+    SpeechEnded,
+)
+from engine.settings import EngineSettings
+from engine.turns import Speaker, Turn
+from tests.clocks import START, VirtualClock, settle
+
+READBACK = "Mercoledì 11 febbraio alle 15, conferma?"
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+class Phone:
+    """A line whose playout is exact: audio is played at once and in order, at the speed of the clock."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.inbox: asyncio.Queue[LineEvent] = asyncio.Queue()
+        self.began: dict[int, float] = {}
+        self.ms: dict[int, float] = {}
+        self.ended: set[int] = set()
+        self.frozen: dict[int, float] = {}
+        self.flushes: list[datetime] = []
+        self.hung_up = False
+
+    async def events(self) -> AsyncIterator[LineEvent]:
+        while True:
+            event = await self.inbox.get()
+            yield event
+            if isinstance(event, HungUp):
+                return
+
+    def play(self, turn: int, pcm: bytes) -> None:
+        self.began.setdefault(turn, self.clock.monotonic())
+        self.ms[turn] = self.ms.get(turn, 0) + len(pcm) / 48
+
+    def end_turn(self, turn: int) -> None:
+        self.ended.add(turn)
+
+    def flush(self) -> None:
+        self.flushes.append(self.clock.now())
+        for turn in self.began:
+            self.frozen.setdefault(turn, self.played_ms(turn))
+
+    def played_ms(self, turn: int) -> float:
+        if turn not in self.began:
+            return 0.0
+        played = min(self.ms[turn], (self.clock.monotonic() - self.began[turn]) * 1000)
+        return self.frozen.get(turn, played)
+
+    async def drained(self, turn: int) -> bool:
+        while self.played_ms(turn) < self.ms[turn]:
+            if turn in self.frozen:
+                return False
+            await self.clock.sleep(0.01)
+        return True
+
+    async def hang_up(self) -> None:
+        self.hung_up = True
+        self.inbox.put_nowait(HungUp("ended by us"))
+
+
+class Model:
+    """A live model that says what the test tells it to."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.outbox: asyncio.Queue[ModelEvent] = asyncio.Queue()
+        self.audio: list[bytes] = []
+        self.notices: list[tuple[datetime, str]] = []
+        self.open_now = False
+        self.refuses = False
+        self.blocked = False
+
+    @asynccontextmanager
+    async def open(self, prompt: str) -> AsyncIterator["Model"]:
+        if self.refuses:
+            raise LiveModelError("no")
+        self.open_now = True
+        try:
+            yield self
+        finally:
+            self.open_now = False
+
+    async def send_audio(self, pcm: bytes) -> None:
+        while self.blocked:
+            await self.clock.sleep(1)
+        self.audio.append(pcm)
+
+    async def send_notice(self, text: str) -> None:
+        self.notices.append((self.clock.now(), text))
+
+    async def events(self) -> AsyncIterator[ModelEvent]:
+        while True:
+            event = await self.outbox.get()
+            yield event
+            if isinstance(event, ModelGone):
+                return
+
+
+class Ear:
+    """A detector whose edges the test announces."""
+
+    def __init__(self) -> None:
+        self.edges: list[SpeechEdge] = []
+        self.speaking = False
+
+    def feed(self, pcm: bytes, now: datetime) -> Sequence[SpeechEdge]:
+        found, self.edges = self.edges, []
+        return found
+
+    def quiet(self, now: datetime) -> Sequence[SpeechEdge]:
+        return self.feed(b"", now)
+
+
+@dataclass
+class Asked:
+    """One analysis as it was asked for."""
+
+    at: datetime
+    turns: tuple[Turn, ...]
+    new: tuple[int, ...]
+    call_over: bool
+    pending_speech: bool
+    unheard: bool
+    still_valid: Callable[[], bool]
+
+    @property
+    def words(self) -> list[str]:
+        return [turn.heard_text for turn in self.turns if turn.number in self.new]
+
+
+@dataclass
+class Supervising:
+    """A supervisor that answers as the test wants, and remembers."""
+
+    answers: list[AnalysisResult | Exception] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    takes: Callable[[], object] | None = None
+    running: int = 0
+
+    async def analyse(
+        self,
+        turns: Sequence[Turn],
+        *,
+        new: Sequence[int],
+        now: datetime,
+        call_over: bool,
+        pending_speech: bool,
+        unheard: bool,
+        still_valid: Callable[[], bool],
+    ) -> AnalysisResult:
+        self.asked.append(
+            Asked(now, tuple(turns), tuple(new), call_over, pending_speech, unheard, still_valid)
+        )
+        self.running += 1
+        assert self.running == 1, "two analyses at once"
+        if self.takes is not None:
+            await self.takes()  # type: ignore[misc]
+        self.running -= 1
+        answer = self.answers.pop(0) if self.answers else AnalysisResult()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Scene:
+    """One call and everybody in it."""
+
+    def __init__(self, **settings: float) -> None:
+        self.clock = VirtualClock()
+        self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
+        self.supervisor = Supervising()
+        self.recorded: list[Turn] = []
+        self.options: dict[str, str] = {}
+        self.settings = EngineSettings(**settings)  # type: ignore[arg-type]
+
+    async def start(self, **options: str) -> None:
+        self.call = Call(
+            "call-1",
+            line=self.phone,
+            model=self.model,
+            prompt="Sei un'assistente.",
+            supervisor=self.supervisor,
+            detector=self.ear,
+            clock=self.clock,
+            settings=self.settings,
+            record=self.record,
+            **options,  # type: ignore[arg-type]
+        )
+        self.task = asyncio.create_task(self.call.run())
+        await settle()
+
+    async def record(self, turn: Turn) -> None:
+        self.recorded.append(turn)
+
+    async def says(self, text: str, ms: int = 3000, *, whole: bool = True) -> None:
+        """The model says `text`; all of it arrives at once."""
+        words = text.split(" ")
+        for index, word in enumerate(words):
+            self.model.outbox.put_nowait(AssistantWords(word if index == 0 else " " + word))
+            self.model.outbox.put_nowait(ModelAudio(b"\x10\x00" * (24 * ms // len(words))))
+        if whole:
+            self.model.outbox.put_nowait(Signal.GENERATION_COMPLETE)
+            self.model.outbox.put_nowait(Signal.TURN_COMPLETE)
+        await settle()
+
+    async def signal(self, *events: ModelEvent) -> None:
+        for event in events:
+            self.model.outbox.put_nowait(event)
+        await settle()
+
+    async def begins(self) -> None:
+        self.ear.edges.append(SpeechBegan(self.clock.now()))
+        self.ear.speaking = True
+        await self.hears(20)
+
+    async def ends(self) -> None:
+        self.ear.edges.append(SpeechEnded(self.clock.now()))
+        self.ear.speaking = False
+        await self.hears(20)
+
+    async def speaks(self, seconds: float = 0.4) -> None:
+        await self.begins()
+        await self.clock.advance(seconds)
+        await self.ends()
+
+    async def hears(self, ms: int) -> None:
+        self.phone.inbox.put_nowait(Audio(b"\x20\x00" * (16 * ms)))
+        await settle()
+
+    async def hangs_up(self) -> None:
+        self.phone.inbox.put_nowait(HungUp("hangup"))
+        await settle()
+
+    async def over(self, within: float = 20.0) -> CallEnd:
+        await self.clock.advance(within)
+        assert self.task.done()
+        return self.task.result()
+
+    async def close(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    scene = Scene()
+    await scene.start()
+    yield scene
+    await scene.close()
+
+
+async def test_a_turn_is_analysed_once_it_was_played(scene: Scene) -> None:
+    await scene.says(READBACK, 3000)
+    await scene.clock.advance(2.9)
+    assert scene.supervisor.asked == []
+    await scene.clock.advance(0.2)
+    (asked,) = scene.supervisor.asked
+    (turn,) = asked.turns
+    assert (turn.text, turn.speaker, turn.heard, asked.new) == (READBACK, Speaker.ASSISTANT, None, (1,))
+    assert turn.ended_at is not None
+    assert at(2.9) <= turn.ended_at <= at(3.1)
+    said = turn.played_at(READBACK.index("15") + 2)
+    assert said is not None
+    assert at(1.5) < said < at(3.0)
+    assert scene.recorded == [turn]
+
+
+async def test_only_new_turns_are_analysed_in_the_order_spoken(scene: Scene) -> None:
+    await scene.says("Buongiorno.", 1000)
+    await scene.clock.advance(2)
+    await scene.speaks(1)
+    await scene.signal(CallerWords("mercoledì"), CallerWords(" alle 15", finished=True))
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(2)
+    first, second = scene.supervisor.asked
+    assert first.words == ["Buongiorno."]
+    assert second.words == ["mercoledì alle 15", READBACK]
+    assert len(second.turns) == 3
+
+
+async def test_a_barge_in_flushes_and_only_what_was_played_is_heard(scene: Scene) -> None:
+    await scene.says(READBACK, 4000, whole=False)
+    await scene.clock.advance(1.5)
+    await scene.begins()
+    await scene.signal(Signal.INTERRUPTED, ModelAudio(bytes(4800)), AssistantWords(" Altro?"))
+    assert scene.phone.flushes == [at(1.5)]
+    assert scene.phone.ms[1] < 4100, "audio after the interruption is dropped"
+    await scene.signal(Signal.TURN_COMPLETE)
+    (turn,) = scene.call.turns
+    assert turn.cut_off
+    assert turn.text == READBACK + " Altro?"
+    assert "15" not in turn.heard_text
+    await scene.says("Certo.", 500)
+    assert scene.phone.ms[3 if 3 in scene.phone.ms else 2] == pytest.approx(500)
+
+
+async def test_a_barge_in_after_generation_is_complete_flushes_too(scene: Scene) -> None:
+    await scene.says(READBACK, 4000)
+    await scene.clock.advance(1.0)
+    await scene.signal(Signal.INTERRUPTED)
+    assert scene.phone.flushes == [at(1.0)]
+    assert scene.call.turns[0].cut_off
+    await scene.says("Certo.", 500)
+    await scene.clock.advance(1)
+    assert [turn.heard for turn in scene.call.turns][-1] is None
+
+
+async def test_a_cut_off_turn_waits_for_the_words_that_cut_it(scene: Scene) -> None:
+    await scene.says(READBACK, 4000)
+    await scene.clock.advance(1.0)
+    await scene.begins()
+    await scene.signal(Signal.INTERRUPTED)
+    await scene.clock.advance(0.5)
+    await scene.ends()
+    await scene.clock.advance(1.0)
+    assert scene.supervisor.asked == []
+    await scene.signal(CallerWords("no, giovedì", finished=True))
+    await scene.clock.advance(0.1)
+    (asked,) = scene.supervisor.asked
+    assert asked.words[1] == "no, giovedì"
+    assert not asked.pending_speech
+
+
+async def test_a_cut_off_turn_without_words_is_analysed_after_3_s(scene: Scene) -> None:
+    await scene.says(READBACK, 4000)
+    await scene.clock.advance(1.0)
+    await scene.signal(Signal.INTERRUPTED)
+    await scene.clock.advance(2.9)
+    assert scene.supervisor.asked == []
+    await scene.clock.advance(0.2)
+    assert len(scene.supervisor.asked) == 1
+
+
+async def test_an_analysis_waits_for_untranscribed_speech(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(0.8)
+    await scene.speaks(0.5)
+    await scene.clock.advance(3)
+    assert scene.supervisor.asked == []
+    await scene.signal(CallerWords("sì", finished=True))
+    await scene.clock.advance(0.1)
+    assert scene.supervisor.asked[0].words == [READBACK, "sì"]
+
+
+async def test_it_waits_for_all_pieces(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(0.8)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì,"))
+    await scene.clock.advance(1)
+    assert scene.supervisor.asked == []
+    await scene.signal(CallerWords(" anzi no"))
+    await scene.clock.advance(2)
+    assert scene.supervisor.asked[0].words == [READBACK, "sì, anzi no"]
+
+
+async def test_it_waits_7_s_at_most_and_tells_what_was_unheard(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(again=True)]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(0.8)
+    await scene.speaks(0.5)
+    await scene.clock.advance(6.8)
+    (asked,) = scene.supervisor.asked
+    assert (asked.unheard, asked.pending_speech) == (False, True)
+    await scene.clock.advance(0.5)
+    asked = scene.supervisor.asked[1]
+    assert (asked.unheard, asked.pending_speech) == (True, False)
+    await scene.says("Non ho sentito.", 500)
+    await scene.clock.advance(1)
+    assert not scene.supervisor.asked[2].unheard
+
+
+async def test_a_late_transcript_is_analysed_where_it_was_spoken(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.4)
+    await scene.says("Mi sente?", 500)
+    await scene.clock.advance(3)
+    await scene.signal(CallerWords("sì", finished=True))
+    await scene.clock.advance(0.2)
+    last = scene.supervisor.asked[-1]
+    assert [turn.text for turn in last.turns] == [READBACK, "sì", "Mi sente?"]
+
+
+async def test_speech_during_an_analysis_makes_it_invalid(scene: Scene) -> None:
+    valid: list[bool] = []
+
+    async def takes() -> None:
+        asked = scene.supervisor.asked[-1]
+        valid.append(asked.still_valid())
+        scene.supervisor.takes = None
+        await scene.begins()
+        valid.append(asked.still_valid())
+
+    scene.supervisor.takes = takes
+    scene.supervisor.answers = [AnalysisResult(again=True)]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    assert valid == [True, False]
+    await scene.ends()
+    await scene.signal(CallerWords("no aspetta", finished=True))
+    await scene.clock.advance(0.5)
+    again = scene.supervisor.asked[1]
+    assert again.words == [READBACK, "no aspetta"]
+    assert again.still_valid()
+
+
+async def test_again_without_new_words_comes_after_7_s(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(again=True)]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(7.9)
+    assert len(scene.supervisor.asked) == 1
+    await scene.clock.advance(0.3)
+    assert [asked.new for asked in scene.supervisor.asked] == [(1,), (1,)]
+
+
+async def test_a_yes_transcribed_after_the_hang_up_is_analysed(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.3)
+    await scene.hangs_up()
+    assert scene.model.open_now
+    sent = len(scene.model.audio)
+    await scene.clock.advance(3)
+    assert len(scene.model.audio) >= sent + 70, "silence goes on upward"
+    await scene.signal(CallerWords("sì"))
+    await scene.clock.advance(1)
+    assert not scene.task.done(), "another piece may come"
+    end = await scene.over(1)
+    last = scene.supervisor.asked[-1]
+    assert (last.words, last.call_over, last.pending_speech) == (["sì"], True, False)
+    assert end == CallEnd("hangup")
+    assert not scene.model.open_now
+
+
+async def test_after_the_hang_up_words_are_waited_for_7_s_at_most(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.3)
+    await scene.hangs_up()
+    await scene.clock.advance(6.8)
+    assert not scene.task.done()
+    await scene.over(0.5)
+
+
+async def test_a_hang_up_in_mid_turn_cuts_it_off(scene: Scene) -> None:
+    await scene.says(READBACK, 4000)
+    await scene.clock.advance(2)
+    await scene.hangs_up()
+    await scene.over(0.5)
+    (asked,) = scene.supervisor.asked
+    assert asked.call_over
+    assert asked.turns[0].cut_off
+    assert scene.recorded[-1] == asked.turns[0]
+
+
+async def test_without_new_turns_nothing_is_analysed(scene: Scene) -> None:
+    await scene.says("Buongiorno.", 500)
+    await scene.clock.advance(1)
+    await scene.hangs_up()
+    await scene.over(0.5)
+    assert len(scene.supervisor.asked) == 1
+
+
+async def test_a_failing_supervisor_does_not_end_the_call(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.supervisor.answers = [LookupError("Mario Rossi")]
+    await scene.says("Buongiorno.", 500)
+    await scene.clock.advance(1)
+    assert "call-1" in caplog.text
+    assert "Mario" not in caplog.text
+    await scene.says("Mi dica.", 500)
+    await scene.clock.advance(1)
+    assert scene.supervisor.asked[1].words == ["Buongiorno.", "Mi dica."]
+    assert not scene.task.done()
+
+
+async def test_a_notice_is_told_in_quiet(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(notices=("Prenotato.",))]
+    scene.supervisor.takes = scene.begins
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(2)
+    assert scene.model.notices == [], "the caller speaks"
+    await scene.says("Un momento.", 2000)
+    await scene.ends()
+    await scene.clock.advance(1.5)
+    assert scene.model.notices == [], "the assistant is still being played"
+    await scene.clock.advance(0.7)
+    assert [text for _, text in scene.model.notices] == ["Prenotato."]
+
+
+async def test_a_notice_that_is_not_taken_up_is_told_once_more(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(notices=("Prenotato.",))]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(15)
+    (first, _), (second, text) = scene.model.notices
+    assert text == "Prenotato."
+    assert timedelta(seconds=3) <= second - first <= timedelta(seconds=3.2)
+
+
+async def test_a_notice_that_is_taken_up_is_told_once(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(notices=("Prenotato.",))]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(2)
+    await scene.says("È prenotato.", 1000)
+    await scene.clock.advance(10)
+    assert len(scene.model.notices) == 1
+
+
+async def test_hanging_up_once_the_notice_was_told(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(notices=("Saluta.",), hang_up=True)]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.5)
+    await scene.says("Arrivederci.", 1000)
+    await scene.clock.advance(0.8)
+    assert not scene.phone.hung_up
+    assert (await scene.over(1)).reason == "hung up by us"
+    assert scene.phone.hung_up
+
+
+async def test_the_opening_is_told_at_once() -> None:
+    scene = Scene()
+    await scene.start(opening="Saluta.")
+    await scene.clock.advance(0.1)
+    assert [text for _, text in scene.model.notices] == ["Saluta."]
+    await scene.close()
+
+
+async def test_late_assistant_words_join_the_turn_they_belong_to(scene: Scene) -> None:
+    await scene.says("Mercoledì 11 febbraio", 1000)
+    await scene.clock.advance(1.5)
+    await scene.signal(AssistantWords(" alle 15, conferma?"))
+    await scene.clock.advance(1.2)
+    assert scene.supervisor.asked[-1].words == [READBACK]
+    assert scene.supervisor.asked[-1].new == (1,)
+
+
+async def test_assistant_words_after_the_caller_spoke_are_a_new_turn(scene: Scene) -> None:
+    """The words of the next readback may come before its audio: they must not count as played before."""
+    await scene.says("Che giorno?", 1000)
+    await scene.clock.advance(1.5)
+    await scene.speaks(0.4)
+    await scene.signal(CallerWords("sì", finished=True), AssistantWords(READBACK))
+    await scene.clock.advance(0.2)
+    assert [turn.text for turn in scene.call.turns] == ["Che giorno?", "sì"]
+
+
+async def test_a_turn_of_its_own_accord_keeps_its_first_words(scene: Scene) -> None:
+    await scene.says("Che giorno?", 500)
+    await scene.clock.advance(1)
+    await scene.signal(AssistantWords("Mercoledì"))
+    await scene.clock.advance(0.3)
+    await scene.says(" 11 alle 15?", 500)
+    await scene.clock.advance(1)
+    assert [turn.text for turn in scene.call.turns] == ["Che giorno?", "Mercoledì 11 alle 15?"]
+
+
+async def test_the_uplink_is_continuous_in_40_ms_chunks(scene: Scene) -> None:
+    for _ in range(10):
+        await scene.hears(30)
+        await scene.clock.advance(0.03)
+    await scene.clock.advance(1.7)
+    assert {len(chunk) for chunk in scene.model.audio} == {1280}
+    assert 46 <= len(scene.model.audio) <= 51
+    assert any(b"\x20" in chunk for chunk in scene.model.audio[:8])
+    assert scene.model.audio[-1] == bytes(1280)
+
+
+async def test_a_model_that_takes_no_audio_loses_the_oldest(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(uplink_queue_ms=400)
+    await scene.start()
+    scene.model.blocked = True
+    for _ in range(20):
+        await scene.hears(40)
+        await scene.clock.advance(0.04)
+    await scene.hangs_up()
+    end = await scene.over(1)
+    assert end.dropped_ms >= 300
+    assert "dropped" in caplog.text
+
+
+async def test_a_model_that_is_gone_ends_the_call(scene: Scene) -> None:
+    await scene.says(READBACK, 2000)
+    await scene.clock.advance(1)
+    await scene.signal(ModelGone(1011, "internal"))
+    end = await scene.over(0.5)
+    assert end.reason == "model gone: 1011"
+    assert scene.phone.hung_up
+    assert scene.supervisor.asked[-1].call_over
+
+
+async def test_a_model_that_cannot_be_reached_ends_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scene = Scene()
+    scene.model.refuses = True
+    await scene.start()
+    assert (await scene.over(0.5)).reason == "model unreachable"
+    assert scene.phone.hung_up
+
+
+async def test_nothing_is_left_running() -> None:
+    scene = Scene()
+    await scene.start()
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(0.5)
+    await scene.hangs_up()
+    await scene.over(1)
+    await settle()
+    assert [task for task in asyncio.all_tasks() if "call-1" in task.get_name()] == []
