@@ -148,6 +148,9 @@ def _next_atom(tokens: Tokens, atoms: Sequence[Atom]) -> Atom | None:
     """An atom that goes on naming the same day: of another kind, with little but joining words before it."""
     kinds = {atom.kind for atom in atoms}
     end = atoms[-1].end
+    week = _week_of_both(tokens, atoms)
+    if week is not None:
+        return week
     for skip in range(3):
         at = end + skip
         if skip and word(tokens, at - 1) not in italian.JOINERS and word(tokens, at - 1) not in italian.PARTS:
@@ -160,6 +163,16 @@ def _next_atom(tokens: Tokens, atoms: Sequence[Atom]) -> Atom | None:
                 return None
             return None if atom.kind in kinds or {atom.kind, *kinds} >= {"number", "feast"} else atom
     return None
+
+
+def _week_of_both(tokens: Tokens, atoms: Sequence[Atom]) -> Atom | None:
+    """The week said behind weekday and number: "mercoledì 18 della prossima settimana"."""
+    end = atoms[-1].end
+    weekday = next((atom.day for atom in atoms if isinstance(atom.day, Weekday)), None)
+    if weekday is None or atoms[-1].kind != "number" or word(tokens, end) not in italian.OF:
+        return None
+    found = phrase_at(tokens, end + 1, _WEEKS)
+    return None if found is None else Atom(end, found[1], Weekday(weekday.weekday, weeks=found[0]), "week")
 
 
 def _atom_at(tokens: Tokens, i: int) -> Atom | None:
