@@ -126,6 +126,9 @@ class _Part:
 
 
 def _local(found: list[Unit], sign: int, floor: int) -> _Part:
+    chunk = _chunk(found, sign, floor)
+    if chunk < sign and not (chunk > floor and found[chunk - 1].kind == "sign" and found[chunk - 1].spoken):
+        return _written(found, chunk, sign, floor)
     first = sign
     while first > floor and _belongs(found, first - 1, sign):
         first -= 1
@@ -135,20 +138,11 @@ def _local(found: list[Unit], sign: int, floor: int) -> _Part:
     head = next((n for n in range(first, sign) if found[n].kind == "sign"), sign)
     skipped = max((n for n in range(first, head) if _before(found, n)), default=first - 1)
     opening = [u for u in found[skipped + 1 : head] if u.kind in ("word", "letters", "digits")]
-    written = _written_alone(found, head, sign)
     plain = [u for u in opening if u.kind == "word"]
     opens = begins and skipped < first and (together or len(plain) <= MOST_WORDS_AT_START)
     announced = _announced(found, first, skipped) or opens
     unsure = len(plain) > 1 and not (announced and (together or len(plain) <= MOST_WORDS))
-    if written:
-        glued = head - 1
-        while glued > skipped + 1 and found[glued].glued:
-            glued -= 1
-        tail = [u for u in opening if u.start >= found[glued].start]
-        unsure = len(tail) < len(opening) and _announced(found, first, skipped)
-        if not unsure:
-            skipped = glued - 1
-    elif any(u.kind == "letters" for u in opening) and plain and not announced:
+    if any(u.kind == "letters" for u in opening) and plain and not announced:
         unsure = True
     kept = [u for u in found[skipped + 1 : sign] if u.kind in ("word", "letters", "digits", "sign")]
     body = sum(1 for u in found[head:sign] if u.kind == "word")
@@ -188,10 +182,25 @@ def _announced(found: list[Unit], first: int, skipped: int) -> bool:
     return bool(NOUNS.intersection(said)) or bool(WRITE.intersection(said[-2:]))
 
 
-def _written_alone(found: list[Unit], head: int, sign: int) -> bool:
-    """Whether the address was written as one ("mario.rossi@gmail.com"), so that spaces end it."""
-    start = head if head < sign else sign
-    return all(u.glued and not u.spoken for u in found[start : sign + 1]) and sign > 0
+def _chunk(found: list[Unit], sign: int, floor: int) -> int:
+    """Where the word that is written up to the sign begins; the sign's own place if it was spoken or stands apart."""
+    at = sign
+    while at > floor and found[at].glued and found[at - 1].kind in ("word", "letters", "digits", "sign"):
+        if found[at - 1].text == "@" or found[at].spoken:
+            break
+        at -= 1
+    return at
+
+
+def _written(found: list[Unit], chunk: int, sign: int, floor: int) -> _Part:
+    """A local part written as one. Between the words that announce it and itself nothing may stand: "la mia email è
+    mario rossi@gmail.com" may be all one."""
+    at = chunk
+    while at > max(floor, chunk - MOST_WORDS) and found[at - 1].kind == "word" and not _before(found, at - 1):
+        at -= 1
+    unsure = at < chunk and at > floor and _announced(found, floor, at - 1)
+    first = at if unsure else chunk
+    return _Part("".join(u.text for u in found[first:sign]), first, sign, unsure)
 
 
 def _domain(found: list[Unit], first: int) -> _Part:

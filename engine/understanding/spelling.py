@@ -86,13 +86,15 @@ def units(text: str) -> list[Unit]:
             Unit(kind, written, start, end, glued, spoken, not original.isascii() or "'" in original)
         )
         at += used
-    return _letters_settled(found)
+    return _as_written(_letters_settled(found), folded)
 
 
 def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool]:
     """Kind, text, how many raw tokens, whether a sign was spoken."""
     said = tuple(token[0] for token in raw[at : at + 3])
     first = said[0]
+    if said == ("e", "-", "mail"):
+        return "word", "email", 3, False
     for length in (3, 2, 1):
         words = said[:length]
         if len(words) < length:
@@ -130,6 +132,22 @@ def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool
 def _exemplifies(link: str, word: str, letter: str) -> bool:
     """ "a come Ancona", "emme di Milano"."""
     return word.startswith(letter) and (link == "come" or (link == "di" and word in CITIES))
+
+
+def _as_written(found: list[Unit], folded: str) -> list[Unit]:
+    """Words joined to a written sign stand for themselves: "due.rossi@tre.it" holds no figures."""
+    settled = list(found)
+    for n, unit in enumerate(found):
+        joined = unit.glued and _written_sign(found[n - 1])
+        joined = joined or (n + 1 < len(found) and found[n + 1].glued and _written_sign(found[n + 1]))
+        word = folded[unit.start : unit.end]
+        if joined and unit.kind in ("digits", "letters") and word.isalpha():
+            settled[n] = Unit("word", word, unit.start, unit.end, unit.glued)
+    return settled
+
+
+def _written_sign(unit: Unit) -> bool:
+    return unit.kind == "sign" and not unit.spoken
 
 
 def _letters_settled(found: list[Unit]) -> list[Unit]:

@@ -43,6 +43,11 @@ from engine.understanding.mentions import Problem
         ("mario@gmail punto com", "mario@gmail.com"),
         ("sì, scriva a mario punto bianchi chiocciola pec punto it alle tre", "mario.bianchi@pec.it"),
         ("info chiocciola studio rossi punto it e il telefono è 333 1234567", "info@studiorossi.it"),
+        ("e-mail mario.rossi@libero.it", "mario.rossi@libero.it"),
+        ("L'e-mail è due.rossi@tre.it", "due.rossi@tre.it"),
+        ("sei-sette mario.rossi@libero.it", "mario.rossi@libero.it"),
+        ("mario punto rossi@gmail.com", "mario.rossi@gmail.com"),
+        ("a.di@libero.it", "a.di@libero.it"),
         # facebook/duckling Duckling/Email/IT/Corpus.hs
         ("alice chiocciola exAmple.io", "alice@example.io"),
         ("yo+yo chiocciola blah.org", "yo+yo@blah.org"),
