@@ -58,8 +58,8 @@ class CallEnd:
 class Call:
     """One phone call. `run` returns once it is over, its last analysis done and the model's session closed.
 
-    `prompt` is the model's system instruction; `opening`, if given, is told to it at once, so that it speaks
-    first. `record` gets every turn that is new or has changed, before it is analysed.
+    `prompt` is the model's system instruction. `record` gets every turn that is new or has changed, before it
+    is analysed.
     """
 
     def __init__(
@@ -74,7 +74,6 @@ class Call:
         clock: Clock,
         settings: EngineSettings,
         record: Record | None = None,
-        opening: str | None = None,
     ) -> None:
         self._id = call_id
         self._line, self._model, self._prompt = line, model, prompt
@@ -117,7 +116,6 @@ class Call:
         self._final = False
         # notices
         self._session: LiveSession | None = None
-        self._opening = opening
         self._notices: list[str] = []
         self._notice_waits = asyncio.Event()
         self._model_spoke = asyncio.Event()
@@ -530,12 +528,6 @@ class Call:
 
     async def _tell_notices(self) -> None:
         """Tell the model what waits to be told, when nobody speaks; once more when it does not take it up."""
-        if self._opening:
-            while self._session is None:
-                await self._clock.sleep(_POLL_S)
-            if not await self._tell(self._opening):
-                await self._until_quiet()
-                await self._tell(self._opening)
         while True:
             await self._notice_waits.wait()
             self._notice_waits.clear()

@@ -199,10 +199,9 @@ class Scene:
         self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
         self.supervisor = Supervising()
         self.recorded: list[Turn] = []
-        self.options: dict[str, str] = {}
         self.settings = EngineSettings(**settings)  # type: ignore[arg-type]
 
-    async def start(self, **options: str) -> None:
+    async def start(self) -> None:
         self.call = Call(
             "call-1",
             line=self.phone,
@@ -213,7 +212,6 @@ class Scene:
             clock=self.clock,
             settings=self.settings,
             record=self.record,
-            **options,  # type: ignore[arg-type]
         )
         self.task = asyncio.create_task(self.call.run())
         await settle()
@@ -546,14 +544,6 @@ async def test_hanging_up_once_the_notice_was_told(scene: Scene) -> None:
     assert not scene.phone.hung_up
     assert (await scene.over(1)).reason == "hung up by us"
     assert scene.phone.hung_up
-
-
-async def test_the_opening_is_told_at_once() -> None:
-    scene = Scene()
-    await scene.start(opening="Saluta.")
-    await scene.clock.advance(0.1)
-    assert [text for _, text in scene.model.notices] == ["Saluta."]
-    await scene.close()
 
 
 async def test_late_assistant_words_join_the_turn_they_belong_to(scene: Scene) -> None:
