@@ -15,7 +15,7 @@ from engine.turns import Transcript
 from engine.understanding.context import Agenda, Agreement, Context, OwnBooking, Reading, binding
 from engine.understanding.reading import read
 from engine.wording import spoken_day, spoken_list, spoken_slot
-from fsm.booking import BookingMachine, BookingModel, Refused, Transition
+from fsm.booking import BookingMachine, BookingModel, Transition
 from fsm.evidence import Evidence
 from fsm.journal import Journal, JournalEntry
 from fsm.stages import Event, Stage, Task
@@ -224,17 +224,17 @@ class _Run:
     def _fire(
         self, event: Event, facts: Mapping[str, object], rule: str, why: str, notices: tuple[str, ...]
     ) -> None:
-        self._prepare(event)
+        slot_lost = not self._prepare(event)
         result = self.machine.fire(event, self._evidence(), rule=rule, why=why)
         if isinstance(result, Transition):
             self.notices += notices
             self._effect(event)
-        elif (
-            isinstance(result, Refused)
-            and event is Event.COMPLETA
-            and self.model.stage is Stage.RACCOLTA_DATI
-        ):
+        elif event is Event.COMPLETA and self.model.stage is Stage.RACCOLTA_DATI:
             self._release()
+        if slot_lost:
+            self._lose_time()
+            # Complete details that have lost their slot are not complete any more.
+            self.reading.correction |= event is Event.CONFERMA
         told = notices if isinstance(result, Transition) else ()
         self.steps += [Step(entry, facts, self.outcome, told) for entry in self.entries]
         self.entries.clear()
@@ -364,20 +364,16 @@ class _Run:
 
     # --- what is done ----------------------------------------------------------------------------------------
 
-    def _prepare(self, event: Event) -> None:
-        """Take the hold that `completa` needs; take an expired one again before `conferma`."""
+    def _prepare(self, event: Event) -> bool:
+        """Take the hold that `completa` needs, or an expired one again before `conferma`; False: the slot is lost."""
         if self.model.task is Task.DISDICI or self._missing():
-            return
-        if event is Event.COMPLETA and self.model.stage is Stage.RACCOLTA_DATI and self._given():
-            self._take_hold()
-        if (
-            event is Event.CONFERMA
-            and self.model.stage is Stage.DATI_COMPLETI
-            and self._agreed()
-            and not self._live()
-            and not self._take_hold()
-        ):
-            self.reading.correction = True
+            return True
+        stage = self.model.stage
+        completes = event is Event.COMPLETA and stage is Stage.RACCOLTA_DATI and self._given()
+        confirms = event is Event.CONFERMA and stage is Stage.DATI_COMPLETI and self._agreed()
+        if completes or (confirms and not self._live()):
+            return self._take_hold()
+        return True
 
     def _live(self) -> bool:
         return self.hold is not None and self.hold.expires_at > self.now
@@ -401,7 +397,6 @@ class _Run:
             return True
         self.hold = None
         self.outcome = _OUTCOMES[result]
-        self._lose_time()
         return False
 
     def _lose_time(self) -> None:
