@@ -165,8 +165,13 @@ def test_other_rates_are_refused() -> None:
 
 
 def test_hearing_is_cheap() -> None:
-    sound = modulate("mercoledì undici febbraio alle quindici " * 20, 24000)
-    began = time.process_time()
-    hear(sound, 24000)
-    per_second = (time.process_time() - began) / (len(sound) / 2 / 24000)
-    assert per_second < 0.02, f"{1000 * per_second:.1f} ms of processor for a second of sound"
+    sound = modulate("mercoledì undici febbraio alle quindici " * 10, 24000)
+    seconds = len(sound) / 2 / 24000
+
+    def cost() -> float:
+        began = time.process_time()
+        hear(sound, 24000)
+        return (time.process_time() - began) / seconds
+
+    best = min(cost() for _ in range(5))
+    assert best < 0.02, f"{1000 * best:.1f} ms of processor for a second of sound"
