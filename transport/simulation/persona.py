@@ -70,7 +70,7 @@ class Persona:
     email: str = ""
     refusal: str = "Preferirei non darlo."
     confirms: str = "Sì, confermo."
-    otherwise: str = "Scusi, non ho capito."
+    otherwise: str = "Può ripetere, per favore?"
 
     def all_reactions(self) -> tuple[Reaction, ...]:
         """The own ones, then what every caller answers to success, a readback, a question for a detail."""
