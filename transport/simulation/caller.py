@@ -14,7 +14,7 @@ from typing import Any, Literal
 import aiohttp
 
 from engine.ports import Clock
-from transport.simulation.modem import END_OF_UTTERANCE, Demodulator, modulate
+from transport.simulation.modem import END_OF_UTTERANCE, SPOILT_WORD, Demodulator, modulate
 from transport.simulation.persona import Conversation, Persona, Reply
 
 SUBPROTOCOL = "audio.jambonz.org"
@@ -295,6 +295,9 @@ class SimulatedCaller:
             if burst is not None:
                 self._deaf = True
                 self._say(burst)
+        elif self._utterance_over and not heard.replace(SPOILT_WORD, "").strip():
+            self._hearing.clear()  # only the stump of something that was cut off
+            self._utterance_over = False
         elif heard and self._utterance_over:
             self._say(self._conversation.reply(heard))
         elif now - self._quiet_since > self._patience_s:

@@ -102,20 +102,16 @@ class Conversation:
         The reactions that every caller has look at the last question only, where there is one: a number
         repeated on the way to another question is not asked for. Not understood, the caller says it again.
         """
-        if self._last is not None and self._repeats and re.search(_AGAIN, heard, re.IGNORECASE):
-            self._repeats -= 1
-            return self._last
-        reply = self._choose(heard)
-        self._last = reply if reply.says else self._last
-        return reply
-
-    def _choose(self, heard: str) -> Reply:
         question = last_question(heard)
         for number, reaction in enumerate(self._reactions):
             text = heard if number <= self._own else question
             if self._left[number] and re.search(reaction.hears, text, re.IGNORECASE):
                 self._left[number] -= 1
+                self._last = reaction.reply if reaction.reply.says else self._last
                 return reaction.reply
+        if self._last is not None and self._repeats and re.search(_AGAIN, heard, re.IGNORECASE):
+            self._repeats -= 1
+            return self._last
         return self._otherwise.pop() if self._otherwise else Reply(GOODBYE, hang_up=True)
 
     def interrupts(self, heard_so_far: str, spoken_ms: float) -> Reply | None:
