@@ -9,16 +9,21 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
+import tempfile
 import tomllib
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
+from rich.console import Console
 
 from engine.extraction.fallback import FallbackExtractor
 from engine.extraction.local import LocalExtractor
@@ -26,9 +31,11 @@ from engine.ports import Clock
 from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from engine.settings import EngineSettings
+from engine.understanding.phones import phone_from_digits
 from rules.errors import RulesError
 from rules.settings import RulesSettings
 from storage import bookings, calls, people
+from storage.agenda import AgendaSettings, read_hours
 from storage.database import Database
 from storage.errors import StorageError
 from storage.settings import StorageSettings
@@ -39,11 +46,16 @@ from transport.gemini.client import make_client
 from transport.gemini.extractor import GeminiExtractor
 from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
-from transport.server import Parts, init_app, serve
+from transport.server import Parts, init_app, running, serve
 from transport.settings import BridgeSettings, ServerSettings
+from transport.simulation.clock import ScaledClock
+from transport.simulation.demo import run_demo
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
+from transport.simulation.scenarios import seed_demo
 from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
+
+T = TypeVar("T")
 
 _log = logging.getLogger("main")
 
@@ -54,6 +66,10 @@ _NOT_HERE = "a secret does not belong in the file; set {} in the environment"
 
 class SettingsError(Exception):
     """Raised when the settings hold a bad value, an unknown key or a secret: one line a problem."""
+
+
+class CommandError(Exception):
+    """Raised when a command was given something that it cannot use."""
 
 
 class Settings(BaseSettings):
@@ -373,6 +389,147 @@ def _report_broken(path: Path, error: RehearsalError, *, as_json: bool) -> None:
             print(f"       {problem}")
 
 
+def command_demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Start the server on embedded defaults, play calls through it, and say where to look."""
+    # A store of its own, so that the demo neither finds nor leaves anything in yours.
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        database = open_database(StorageSettings(url=f"sqlite:///{folder}/demo.db"))
+        try:
+            return uvloop.run(_demo(settings, database, once=arguments.once))
+        finally:
+            database.close()
+
+
+async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
+    clock = ScaledClock(settings.demo.speed)
+    scenarios = await database.run(lambda: seed_demo(clock.now()))
+    embedded = settings.model_copy(
+        update={"gemini": GeminiSettings(emulator=True), "bridge": BridgeSettings()}
+    )
+    where = ServerSettings(port=0 if once else settings.demo.port, drain_s=0)
+    console = Console()
+    async with contextlib.AsyncExitStack() as stack:
+        board = await stack.enter_async_context(
+            switchboard(embedded, database, clock, speed=settings.demo.speed)
+        )
+        app = init_app(server_parts(board, embedded))
+        address = await stack.enter_async_context(running(app, where))
+        passed = await run_demo(address, database, clock, console, scenarios, settings.demo)
+        if not once:
+            console.print(f"\nThe calls: {address}/chiamate   (Ctrl-C ends the demo)")
+            await _until_stopped()
+    return 0 if passed else 1
+
+
+async def _until_stopped() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+# --- The store's commands ------------------------------------------------------------
+
+
+def db_migrate(settings: Settings, _: argparse.Namespace) -> int:
+    """Bring the store to the current schema."""
+    with Database(settings.store) as database:
+        for name in database.migrate() or ["nothing to do"]:
+            print(name)
+    return 0
+
+
+def db_status(settings: Settings, _: argparse.Namespace) -> int:
+    """Say which migrations are applied, and whose agendas there are."""
+    with Database(settings.store) as database:
+        steps = database.migration_status()
+        for name, applied in steps:
+            print(f"{'applied' if applied else 'missing'}  {name}")
+        current = all(applied for _, applied in steps)
+        for known in database.run_blocking(people.consultants) if current else ():
+            print(f"consultant {known.id}: {known.name} ({known.zone})")
+    return 0 if current else 1
+
+
+def db_consultant(settings: Settings, told: argparse.Namespace) -> int:
+    """Add a consultant: somebody whose time is booked."""
+    agenda = AgendaSettings(weekly_hours=read_hours(told.hours)) if told.hours else AgendaSettings()
+    number = _in_store(settings, lambda: people.add_consultant(told.name, agenda, zone=told.zone))
+    print(f"consultant {number}")
+    return 0
+
+
+def db_client(settings: Settings, told: argparse.Namespace) -> int:
+    """Add a registered client, who is known by the number that calls."""
+    phone = _phone(told.phone)
+    number = _in_store(
+        settings,
+        lambda: people.add_client(
+            told.name, phone, consultant_id=told.consultant or _only_consultant(), email=told.email
+        ),
+    )
+    print(f"client {number}")
+    return 0
+
+
+def db_call(settings: Settings, told: argparse.Namespace) -> int:
+    """Note an outbound call to be placed; prints the id that the bridge sends back in its metadata."""
+    name, target = uuid.uuid4().hex, _phone(told.target)
+
+    def add() -> None:
+        client = people.client(told.client) if told.client else None
+        consultant = told.consultant or (client.consultant_id if client else _only_consultant())
+        known = people.consultant(consultant)
+        due = told.at or SystemClock().now()
+        if due.tzinfo is None and known is not None:
+            due = due.replace(tzinfo=known.zone)
+        people.add_scheduled_call(
+            name,
+            consultant_id=consultant,
+            target_number=target,
+            due_at=due,
+            client_id=told.client,
+            purpose=told.purpose,
+        )
+
+    _in_store(settings, add)
+    print(f"scheduledCallId {name}")
+    return 0
+
+
+def _in_store(settings: Settings, work: Callable[[], T]) -> T:
+    database = open_database(settings.store)
+    try:
+        return database.run_blocking(work)
+    finally:
+        database.close()
+
+
+def _only_consultant() -> int:
+    known = people.consultants()
+    if len(known) != 1:
+        raise CommandError(f"there are {len(known)} consultants: name one with --consultant ID")
+    return known[0].id
+
+
+def _phone(written: str) -> str:
+    """The E.164 number of one written with spaces, dots, dashes, slashes or brackets."""
+    digits = re.sub(r"[\s./()-]", "", written)
+    number = phone_from_digits(digits)[0] if re.fullmatch(r"\+?[0-9]+", digits) else None
+    if number is None:
+        raise CommandError(
+            f"{written!r} is no whole phone number: write it as +393401234567 (without a prefix it is Italian)"
+        )
+    return number
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no instant such as 2026-02-11T15:00") from None
+
+
 # --- Command line ------------------------------------------------------------
 
 
@@ -384,18 +541,56 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True)
 
-    def command(name: str, run: Callable[[Settings, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=(run.__doc__ or "").split("\n")[0])
+    def command(
+        name: str, run: Callable[[Settings, argparse.Namespace], int], among: Any = commands
+    ) -> argparse.ArgumentParser:
+        what = (run.__doc__ or "").split("\n")[0]
+        added: argparse.ArgumentParser = among.add_parser(name, help=what, description=what)
         added.set_defaults(run=run)
         return added
 
     command("serve", command_serve)
+    demo = command("demo", command_demo)
+    demo.add_argument(
+        "--once", action="store_true", help="end after the calls; non-zero if any outcome differs"
+    )
     rehearsal = command("rehearse", command_rehearse)
     rehearsal.add_argument(
         "paths", type=Path, nargs="+", metavar="PATH", help="dialogue files, or folders of them"
     )
     rehearsal.add_argument("--json", action="store_true", help="one JSON object a dialogue")
+    _add_store_commands(commands.add_parser("db", help="The store: schema, people, calls to place."), command)
     return top
+
+
+def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:
+    store = db.add_subparsers(dest="what", required=True)
+    command("migrate", db_migrate, store)
+    command("status", db_status, store)
+    consultant = command("consultant", db_consultant, store)
+    consultant.add_argument("name", metavar="NAME")
+    consultant.add_argument("--zone", default="Europe/Rome", help="time zone (default: Europe/Rome)")
+    consultant.add_argument(
+        "--hours",
+        action="append",
+        metavar="LINE",
+        help="opening hours, may be repeated (default: 'lun-ven 09:00-13:00 14:00-18:00')",
+    )
+    client = command("client", db_client, store)
+    client.add_argument("name", metavar="NAME")
+    client.add_argument("phone", metavar="PHONE")
+    client.add_argument("--email")
+    call = command("call", db_call, store)
+    call.add_argument("target", metavar="TARGET", help="the number to dial")
+    call.add_argument("--client", type=int, metavar="ID", help="the client who is called, if it is one")
+    call.add_argument(
+        "--at", type=_instant, metavar="ISO", help="when, local unless it says a zone (default: now)"
+    )
+    call.add_argument("--purpose", help="what the call is about, told to the assistant")
+    for command_of_one in (client, call):
+        command_of_one.add_argument(
+            "--consultant", type=int, metavar="ID", help="whose agenda (default: the only one there is)"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -409,7 +604,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run: Callable[[Settings, argparse.Namespace], int] = told.run
         return run(load_settings(told.config), told)
-    except (SettingsError, RulesError, StorageError, TransportError) as error:
+    except (SettingsError, CommandError, RulesError, StorageError, TransportError) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -19,7 +19,7 @@ from engine.supervisor import Store, Supervisor, Told
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown
 from fsm.stages import Stage
-from storage import bookings, calls, seed
+from storage import bookings, calls, people, seed
 from storage.agenda import WEEKDAYS, AgendaSettings
 from storage.results import Booking, Lead
 
@@ -246,12 +246,12 @@ def _set_stage(dialogue: Dialogue, now: datetime) -> tuple[Conversation, list[Bo
         weekly_hours=dict.fromkeys(WEEKDAYS, _HOURS),
         published_starts_only=True,
     )
-    consultant = seed.add_consultant("Marco Rossi", settings)
+    consultant = people.add_consultant("Marco Rossi", settings)
     seed.publish_starts(consultant, [_instant(start) for start in dialogue.agenda.free])
     line = caller.phone or (_UNKNOWN_LINE if dialogue.agenda.existing and caller.kind == "lead" else None)
     client_id = None
     if caller.kind == "client":
-        client_id = seed.add_client(
+        client_id = people.add_client(
             caller.name or "Cliente",
             caller.phone or _UNKNOWN_LINE,
             consultant_id=consultant,

@@ -6,13 +6,17 @@ Pure: wall times are local to the consultant, instants are aware UTC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
+
+from storage.errors import StorageError
 
 WEEKDAYS = ("lun", "mar", "mer", "gio", "ven", "sab", "dom")
 
@@ -22,6 +26,9 @@ Span = tuple[datetime, datetime]
 WORKING_WEEK: dict[str, LocalHours] = {
     day: ((time(9), time(13)), (time(14), time(18))) for day in WEEKDAYS[:5]
 }
+
+
+_DAYS_AND_HOURS = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?((?:\s+\d{1,2}:\d{2}-\d{1,2}:\d{2})+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,38 @@ class Agenda:
 
     def _instant(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, self.zone).astimezone(UTC)
+
+
+def read_hours(lines: Iterable[str]) -> dict[str, LocalHours]:
+    """Weekly hours from lines such as "lun-ven 09:00-13:00 14:00-18:00"; a later line replaces a day's hours.
+
+    Raises StorageError for a line that says no days and hours.
+    """
+    week: dict[str, LocalHours] = {}
+    for line in lines:
+        found = _DAYS_AND_HOURS.fullmatch(line.strip().lower())
+        if found is None or not {found[1], found[2] or found[1]} <= set(WEEKDAYS):
+            raise StorageError(
+                f"{line!r} says no days and hours: write them as 'lun-ven 09:00-13:00 14:00-18:00', "
+                f"with the days {', '.join(WEEKDAYS)}"
+            )
+        first, last = WEEKDAYS.index(found[1]), WEEKDAYS.index(found[2] or found[1])
+        hours = tuple(_hours(span, line) for span in found[3].split())
+        overlap = any(begin < end for (_, end), (begin, _) in pairwise(hours))
+        if last < first or overlap:
+            raise StorageError(f"{line!r}: days and hours must be in ascending order")
+        week |= dict.fromkeys(WEEKDAYS[first : last + 1], hours)
+    return week
+
+
+def _hours(span: str, line: str) -> tuple[time, time]:
+    try:
+        begin, end = (datetime.strptime(at, "%H:%M").time() for at in span.split("-"))  # noqa: DTZ007 - wall time
+    except ValueError:
+        raise StorageError(f"{line!r}: {span} is no stretch of a day from 00:00 to 23:59") from None
+    if begin >= end:
+        raise StorageError(f"{line!r}: {span} ends before it begins")
+    return begin, end
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from storage.agenda import AgendaSettings
 from storage.availability import settings_of
-from storage.models import Client, Consultant, ScheduledCall
+from storage.errors import StorageError
+from storage.models import AvailabilitySettings, Client, Consultant, ScheduledCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,83 @@ def scheduled_call(scheduled_call_id: str) -> ScheduledCallRecord | None:
         due_at=row.due_at,
         purpose=row.purpose,
     )
+
+
+def add_consultant(
+    name: str,
+    settings: AgendaSettings | None = None,
+    *,
+    zone: str = "Europe/Rome",
+    country: str = "IT",
+    region: str | None = None,
+) -> int:
+    """A consultant with settings; returns its id. Raises StorageError for an unknown `zone`."""
+    settings = settings or AgendaSettings()
+    try:
+        ZoneInfo(zone)
+    except (KeyError, OSError, ValueError):
+        raise StorageError(f"{zone!r} is no time zone: give a name such as Europe/Rome") from None
+    row = Consultant.create(name=name, zone=zone, country=country, region=region)
+    AvailabilitySettings.create(
+        consultant=row,
+        default_minutes=settings.default_minutes,
+        allowed_minutes=list(settings.allowed_minutes),
+        grid_minutes=settings.grid_minutes,
+        buffer_before_minutes=settings.buffer_before_minutes,
+        buffer_after_minutes=settings.buffer_after_minutes,
+        lead_minutes=settings.lead_minutes,
+        horizon_days=settings.horizon_days,
+        weekly_hours={
+            day: [[begin.isoformat("minutes"), end.isoformat("minutes")] for begin, end in hours]
+            for day, hours in settings.weekly_hours.items()
+        },
+        published_starts_only=settings.published_starts_only,
+    )
+    return int(row.id)
+
+
+def add_client(name: str, phone: str, *, consultant_id: int, email: str | None = None) -> int:
+    """A registered client (`phone` E.164); returns its id.
+
+    Raises StorageError when there is no such consultant, or the number is a client's already.
+    """
+    _known_consultant(consultant_id)
+    if (known := find_client(phone)) is not None:
+        raise StorageError(f"this number is already registered, to client {known.id}")
+    return int(Client.create(name=name, phone=phone, email=email, consultant=consultant_id).id)
+
+
+def add_scheduled_call(
+    scheduled_call_id: str,
+    *,
+    consultant_id: int,
+    target_number: str,
+    due_at: datetime,
+    client_id: int | None = None,
+    purpose: str | None = None,
+) -> None:
+    """An outbound call to be placed (`target_number` E.164).
+
+    Raises StorageError when there is no such consultant, or no such client of theirs.
+    """
+    _known_consultant(consultant_id)
+    if client_id is not None:
+        known = client(client_id)
+        if known is None or known.consultant_id != consultant_id:
+            raise StorageError(f"consultant {consultant_id} has no client {client_id}")
+    ScheduledCall.create(
+        id=scheduled_call_id,
+        consultant=consultant_id,
+        target_number=target_number,
+        client=client_id,
+        due_at=due_at,
+        purpose=purpose,
+    )
+
+
+def _known_consultant(consultant_id: int) -> None:
+    if consultant(consultant_id) is None:
+        raise StorageError(f"there is no consultant {consultant_id}")
 
 
 def _consultant(row: Any) -> ConsultantRecord:

@@ -1,4 +1,4 @@
-"""Puts people, agendas and bookings in place for demos, rehearsals and tests. Call in
+"""Puts agendas and bookings in place, past every check, for demos, rehearsals and tests. Call in
 `Database.run(work)`."""
 
 from __future__ import annotations
@@ -9,76 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from storage import locks
-from storage.agenda import AgendaSettings, Span
+from storage.agenda import Span
 from storage.availability import settings_of
 from storage.bookings import booking
 from storage.errors import StorageError
-from storage.models import (
-    AppointmentBooking,
-    AvailabilityException,
-    AvailabilitySettings,
-    Client,
-    Consultant,
-    Consultation,
-    ScheduledCall,
-)
+from storage.models import AppointmentBooking, AvailabilityException, Consultation
 from storage.results import Booking, BookingKind, Lead
 
 SOMEONE_ELSE = Lead(phone="+390000000000", email="altro@example.invalid")
-
-
-def add_consultant(
-    name: str,
-    settings: AgendaSettings | None = None,
-    *,
-    zone: str = "Europe/Rome",
-    country: str = "IT",
-    region: str | None = None,
-) -> int:
-    """A consultant with settings; returns its id."""
-    settings = settings or AgendaSettings()
-    row = Consultant.create(name=name, zone=zone, country=country, region=region)
-    AvailabilitySettings.create(
-        consultant=row,
-        default_minutes=settings.default_minutes,
-        allowed_minutes=list(settings.allowed_minutes),
-        grid_minutes=settings.grid_minutes,
-        buffer_before_minutes=settings.buffer_before_minutes,
-        buffer_after_minutes=settings.buffer_after_minutes,
-        lead_minutes=settings.lead_minutes,
-        horizon_days=settings.horizon_days,
-        weekly_hours={
-            day: [[begin.isoformat("minutes"), end.isoformat("minutes")] for begin, end in hours]
-            for day, hours in settings.weekly_hours.items()
-        },
-        published_starts_only=settings.published_starts_only,
-    )
-    return int(row.id)
-
-
-def add_client(name: str, phone: str, *, consultant_id: int, email: str | None = None) -> int:
-    """A registered client (`phone` E.164); returns its id."""
-    return int(Client.create(name=name, phone=phone, email=email, consultant=consultant_id).id)
-
-
-def add_scheduled_call(
-    scheduled_call_id: str,
-    *,
-    consultant_id: int,
-    target_number: str,
-    due_at: datetime,
-    client_id: int | None = None,
-    purpose: str | None = None,
-) -> None:
-    """An outbound call to be placed (`target_number` E.164)."""
-    ScheduledCall.create(
-        id=scheduled_call_id,
-        consultant=consultant_id,
-        target_number=target_number,
-        client=client_id,
-        due_at=due_at,
-        purpose=purpose,
-    )
 
 
 def publish_starts(consultant_id: int, starts: Iterable[datetime]) -> None:

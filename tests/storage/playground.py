@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from storage import bookings, seed
+from storage import bookings, people
 from storage.agenda import AgendaSettings
 from storage.database import Database
 from storage.models import proxy
@@ -122,9 +122,9 @@ def faults() -> list[str]:
 
 def furnish(store: Store, settings: AgendaSettings | None = None) -> Store:
     """Put the consultant and the clients in."""
-    store.consultant = store.do(seed.add_consultant, "Dott.ssa Rossi", settings)
+    store.consultant = store.do(people.add_consultant, "Dott.ssa Rossi", settings)
     store.anna = store.do(
-        seed.add_client, "Anna", "+393400000001", consultant_id=store.consultant, email="anna@example.it"
+        people.add_client, "Anna", "+393400000001", consultant_id=store.consultant, email="anna@example.it"
     )
-    store.bruno = store.do(seed.add_client, "Bruno", "+393400000002", consultant_id=store.consultant)
+    store.bruno = store.do(people.add_client, "Bruno", "+393400000002", consultant_id=store.consultant)
     return store

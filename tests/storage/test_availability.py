@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage import availability, bookings, seed
+from storage import availability, bookings, people, seed
 from storage.agenda import AgendaSettings
 from storage.errors import StorageError
 from tests.storage.playground import NOW, ROME, WEDNESDAY_15, Store, rome
@@ -70,7 +70,7 @@ def test_local_instants_are_understood(store: Store) -> None:
 
 def test_published_starts_from_the_tables(store: Store) -> None:
     settings = AgendaSettings(published_starts_only=True, allowed_minutes=(60,))
-    store.consultant = store.do(seed.add_consultant, "Dott. Verdi", settings)
+    store.consultant = store.do(people.add_consultant, "Dott. Verdi", settings)
     store.do(seed.publish_starts, store.consultant, [WEDNESDAY_15, rome("2026-02-14T10:00")])
     found = store.do(
         availability.available_starts, store.consultant, NOW, NOW + timedelta(days=30), 60, now=NOW
@@ -101,7 +101,7 @@ def test_settings_survive_the_tables(store: Store) -> None:
         weekly_hours={"lun": ((time(8, 30), time(12)),)},
         published_starts_only=True,
     )
-    other = store.do(seed.add_consultant, "Dott. Verdi", settings, region="MI")
+    other = store.do(people.add_consultant, "Dott. Verdi", settings, region="MI")
     assert store.do(availability.settings_of, other) == settings
 
 

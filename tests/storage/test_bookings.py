@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage import availability, bookings, calls, seed
+from storage import availability, bookings, calls, people, seed
 from storage.agenda import AgendaSettings
 from storage.errors import StorageError
 from storage.models import proxy
@@ -309,7 +309,7 @@ def test_bookings_are_found_by_client_and_by_phone(store: Store) -> None:
 
 def test_buffers_keep_a_distance(store: Store) -> None:
     settings = AgendaSettings(buffer_before_minutes=10, buffer_after_minutes=20)
-    store.consultant = store.do(seed.add_consultant, "Dott. Verdi", settings)
+    store.consultant = store.do(people.add_consultant, "Dott. Verdi", settings)
     store.book()
     assert store.cells() == 7
     for start, free in (("16:00", False), ("16:30", False), ("17:00", True), ("14:00", False)):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.turns import Played, Speaker, Turn
-from storage import bookings, calls, journal, seed
+from storage import bookings, calls, journal, people
 from storage.errors import StorageError
 from storage.results import Booking, BookingKind
 from tests.storage.playground import NOW, WEDNESDAY_15, Store, rome
@@ -187,7 +187,7 @@ def test_people_and_scheduled_calls(store: Store) -> None:
     assert store.do(calls.client, store.anna) == anna
     assert store.do(calls.find_client, "+393409999999") is None
     store.do(
-        seed.add_scheduled_call,
+        people.add_scheduled_call,
         "s-1",
         consultant_id=store.consultant,
         target_number="+393331234567",

@@ -12,7 +12,7 @@ import peewee
 import pytest
 from pydantic import ValidationError
 
-from storage import bookings, calls, journal, seed
+from storage import bookings, calls, journal, people
 from storage.database import Database, current
 from storage.errors import Overtaken, StorageError, StoreUnavailable
 from storage.models import Client, Consultant, proxy
@@ -26,14 +26,14 @@ def count() -> int:
 
 async def test_a_transaction_is_kept_and_answers(store: Store) -> None:
     before = await store.database.run(count)
-    made = await store.database.run(lambda: seed.add_consultant("Dott. Verdi"))
+    made = await store.database.run(lambda: people.add_consultant("Dott. Verdi"))
     assert made == await store.database.run(lambda: Consultant.get(Consultant.name == "Dott. Verdi").id)
     assert await store.database.run(count) == before + 1
 
 
 async def test_any_exception_rolls_everything_back(store: Store) -> None:
     def work() -> None:
-        seed.add_consultant("Dott. Verdi")
+        people.add_consultant("Dott. Verdi")
         raise LookupError("no")
 
     with pytest.raises(LookupError):
@@ -104,7 +104,7 @@ async def test_a_locked_database_is_tried_again_at_most_four_times(
     tries: list[int] = []
 
     def work() -> str:
-        seed.add_consultant(f"try {len(tries)}")
+        people.add_consultant(f"try {len(tries)}")
         tries.append(1)
         if len(tries) <= failures:
             raise peewee.OperationalError("database is locked")
@@ -168,7 +168,7 @@ def test_it_serves_several_loops_and_ends_its_threads(tmp_path: Path) -> None:
         database.open()
         database.migrate()
         for _ in range(2):
-            asyncio.run(database.run(lambda: seed.add_consultant("Dott. Verdi")))
+            asyncio.run(database.run(lambda: people.add_consultant("Dott. Verdi")))
         assert len(ours()) == 1
         database.close()
         database.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from storage import seed
+from storage import people, seed
 from storage.agenda import AgendaSettings, closing_days
 from storage.results import BookingKind
 from transport.simulation.caller import Dialled
@@ -69,10 +69,10 @@ def seed_demo(now: datetime) -> tuple[Scenario, ...]:
     carlo = _client("Carlo Neri", 3, marco)
     _client("Gina Fermi", 7, marco)
     _client("Ugo Conti", 8, anna)
-    seed.add_scheduled_call(
+    people.add_scheduled_call(
         "demo-C", consultant_id=marco, target_number=_number(3), due_at=now, client_id=carlo
     )
-    seed.add_scheduled_call("demo-D", consultant_id=marco, target_number=_number(4), due_at=now)
+    people.add_scheduled_call("demo-D", consultant_id=marco, target_number=_number(4), due_at=now)
     return (
         _client_calls(marco, _at(first, 15)),
         _lead_calls(marco, _at(second, 14)),
@@ -229,13 +229,13 @@ def _comes_too_late(consultant: int, start: datetime, other: datetime) -> Scenar
 
 
 def _consultant(name: str, *starts: datetime) -> int:
-    consultant = seed.add_consultant(name, AgendaSettings(published_starts_only=True))
+    consultant = people.add_consultant(name, AgendaSettings(published_starts_only=True))
     seed.publish_starts(consultant, starts)
     return consultant
 
 
 def _client(name: str, number: int, consultant: int) -> int:
-    return seed.add_client(name, _number(number), consultant_id=consultant, email=f"{number}@example.com")
+    return people.add_client(name, _number(number), consultant_id=consultant, email=f"{number}@example.com")
 
 
 def _number(number: int) -> str:

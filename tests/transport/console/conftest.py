@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from storage import bookings, calls, journal, seed
+from storage import bookings, calls, journal, people
 from storage.database import Database
 from storage.results import Booking, Hold, Lead
 from transport.console.routes import add_console
@@ -57,8 +57,8 @@ async def seeded(database: Database) -> dict[str, str]:
 
 
 def _seed() -> dict[str, str]:
-    marco = seed.add_consultant("Marco Rossi")
-    ada = seed.add_client("Ada Bianchi", "+393401111111", consultant_id=marco)
+    marco = people.add_consultant("Marco Rossi")
+    ada = people.add_client("Ada Bianchi", "+393401111111", consultant_id=marco)
     made = {
         "interrupted": _call(marco, "+393409999999", 0),
         "none": _call(marco, None, 1),
