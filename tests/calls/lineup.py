@@ -18,7 +18,8 @@ import aiohttp
 from pydantic import BaseModel, SecretStr
 
 import main
-from storage import bookings, calls, journal, seed
+from engine.settings import EngineSettings
+from storage import bookings, calls, journal, people, seed
 from storage.agenda import AgendaSettings
 from storage.calls import CallDetail
 from storage.database import Database
@@ -41,9 +42,12 @@ SPEED = 2.5
 
 WEDNESDAY_10, WEDNESDAY_15 = "2026-02-11T10:00", "2026-02-11T15:00"
 THURSDAY_11, THURSDAY_16 = "2026-02-12T11:00", "2026-02-12T16:00"
+OFFER = "quale preferisci|ti va bene"
 FREE = (WEDNESDAY_10, WEDNESDAY_15, THURSDAY_11, THURSDAY_16)
 
 OUR_NUMBER = "+390612345678"
+_GAP_MS = 120  # the machine's own stalls are as long as ever, however fast the clock
+_APART_S = 0.3  # between the beginnings of calls, so that they do not all do the same at the same time
 _AFTERMATH_S = 30.0  # of the clock; a call's last words are waited for 7 s
 
 
@@ -129,7 +133,12 @@ class LineUp:
             )
             for name, part in played.items()
         }
-        records = await asyncio.gather(*(caller.run(self.session) for caller in callers.values()))
+
+        async def dial(number: int, caller: SimulatedCaller) -> CallRecord:
+            await self.clock.sleep(number * _APART_S)
+            return await caller.run(self.session)
+
+        records = await asyncio.gather(*(dial(*each) for each in enumerate(callers.values())))
         return {
             name: dataclasses.replace(await self.ended(name), caller=record)
             for name, record in zip(callers, records, strict=True)
@@ -185,6 +194,7 @@ async def line_up(
     sections = {
         "gemini": GeminiSettings(base_url=emulator.base_url),
         "gemini_api_key": SecretStr(EMULATOR_KEY),
+        "engine": EngineSettings(uplink_gap_ms=round(_GAP_MS * speed)),
         **(settings or {}),
     }
     composed = main.load_settings(ROOT / "config.toml").model_copy(update=sections)
@@ -204,12 +214,12 @@ async def line_up(
         await emulator.stop()
 
 
-def booker(name: str, wish: str = "Mercoledì 11 alle 15.", *own: Reaction, **rest: Any) -> Persona:
-    """A client who wants to book and chooses `wish`; `own` reactions come first."""
+def booker(name: str, *own: Reaction, **rest: Any) -> Persona:
+    """A client who wants to book and chooses Wednesday at 15; `own` reactions come first."""
     reactions = (
         *own,
         Reaction("come posso aiutarti", Reply("Vorrei prenotare una consulenza.")),
-        Reaction("quale preferisci|ti va bene", Reply(wish), times=3),
+        Reaction(OFFER, Reply("Mercoledì 11 alle 15."), times=3),
     )
     return Persona(name, reactions, **rest)
 
@@ -217,10 +227,10 @@ def booker(name: str, wish: str = "Mercoledì 11 alle 15.", *own: Reaction, **re
 def furnish(part: Part, number: int = 0) -> Dialled:
     """Put a part's consultant, agenda and client into the store. Call in `Database.run(work)`."""
     name = part.persona.name
-    consultant = seed.add_consultant(name, AgendaSettings(published_starts_only=True))
+    consultant = people.add_consultant(name, AgendaSettings(published_starts_only=True))
     seed.publish_starts(consultant, [instant(start) for start in part.free])
     phone = f"+3934055500{number:02d}"
-    seed.add_client(name, phone, consultant_id=consultant, email=f"{number}@example.com")
+    people.add_client(name, phone, consultant_id=consultant, email=f"{number}@example.com")
     return Dialled(name, phone, OUR_NUMBER, consultant_id=consultant)
 
 
