@@ -1,0 +1,233 @@
+"""The command line: rehearsals in words and as JSON, exit statuses, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from main import main
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "rules" / "it" / "examples"
+BOOKS = EXAMPLES / "scenarios" / "a_cliente_prenota.toml"
+MOVES = EXAMPLES / "reschedule" / "sposta.toml"
+KEYS = [
+    "file",
+    "title",
+    "stage",
+    "task",
+    "bookings",
+    "cancelled",
+    "transitions",
+    "notices",
+    "passed",
+    "problems",
+]
+
+WRONG = """
+title = "nessuno prenota"
+now = "2026-02-09T09:30:00+01:00"
+turns = [ { caller = "Buongiorno" } ]
+[caller]
+kind = "client"
+direction = "inbound"
+[expect]
+bookings = [ { kind = "consultation", start = "2026-02-11T15:00" } ]
+"""
+BROKEN = """
+title = "rotto"
+now = "2026-02-09T09:30:00+01:00"
+turns = [
+  { caller = "Buongiorno" },
+  { caller = "Pronto", heard = "Pro" },
+]
+[caller]
+kind = "cliente"
+direction = "inbound"
+"""
+
+
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for name in ("GEMINI_API_KEY", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def as_json(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+# --- rehearse ---------------------------------------------------------------------------------------------
+
+
+def test_dialogues_that_pass_are_told_and_the_status_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", str(BOOKS), str(MOVES)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ok", "ok", "2"]
+    assert str(BOOKS) in lines[0]
+    assert lines[2] == "2 passed, 0 failed"
+
+
+def test_json_is_one_object_a_line_with_exactly_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", "--json", str(BOOKS), str(MOVES)]) == 0
+    told = as_json(capsys.readouterr().out)
+    assert [list(one) for one in told] == [KEYS, KEYS]
+    first, second = told
+    assert first["file"] == str(BOOKS)
+    assert (first["stage"], first["task"], first["passed"], first["problems"]) == (
+        "completato", "prenota", True, [],
+    )  # fmt: skip
+    assert [set(step) for step in first["transitions"]] == [
+        {"turn", "from", "to", "event", "rule", "refused"}
+    ] * len(first["transitions"])
+    assert [step["event"] for step in first["transitions"]] == [
+        "interesse",
+        "completa",
+        "conferma",
+        "successo",
+    ]
+    assert first["notices"][-1] == "prenotazione_riuscita"
+    (booking,) = first["bookings"]
+    assert set(booking) == {"kind", "start", "start_utc", "phone", "email"}
+    assert booking["kind"] == "consultation"
+    assert booking["start_utc"].endswith("Z")
+    assert (second["task"], second["cancelled"]) == ("sposta", [])
+
+
+def test_local_and_utc_starts_are_the_same_instant(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rehearse", "--json", str(MOVES)])
+    (booking,) = as_json(capsys.readouterr().out)[0]["bookings"]
+    assert (booking["start"], booking["start_utc"]) == ("2026-02-11T15:00", "2026-02-11T14:00Z")
+
+
+def test_a_folder_is_played_whole_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", "--json", str(EXAMPLES / "cancel")]) == 0
+    files = [one["file"] for one in as_json(capsys.readouterr().out)]
+    assert files == sorted(map(str, (EXAMPLES / "cancel").rglob("*.toml")))
+
+
+def test_what_does_not_come_true_is_told_and_the_status_is_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = write(tmp_path, "wrong.toml", WRONG)
+    assert main(["rehearse", str(wrong), str(BOOKS)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "FAILED"
+    assert "missing booking: consultation 2026-02-11T15:00" in lines[1]
+    assert lines[-1] == "1 passed, 1 failed"
+
+
+def test_a_broken_file_gets_file_line_and_reason_and_the_rest_still_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write(tmp_path, "broken.toml", BROKEN)
+    assert main(["rehearse", str(broken), str(BOOKS)]) == 1
+    out = capsys.readouterr().out
+    assert f"{broken}:6: turns.1: " in out
+    assert "`heard` belongs to an assistant turn" in out
+    assert f"{broken}:9: caller.kind: " in out
+    assert "'client' or 'lead'" in out
+    assert "1 passed, 1 failed" in out
+
+
+def test_a_broken_file_is_an_object_like_the_others_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write(tmp_path, "broken.toml", "title = ")
+    assert main(["rehearse", "--json", str(broken), str(BOOKS)]) == 1
+    first, second = as_json(capsys.readouterr().out)
+    assert list(first) == KEYS
+    assert (first["file"], first["passed"]) == (str(broken), False)
+    assert "line 1" in first["problems"][0]
+    assert second["passed"] is True
+
+
+def test_a_file_that_is_not_there_is_broken_and_no_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rehearse", str(tmp_path / "none.toml"), str(BOOKS)]) == 1
+    out = capsys.readouterr().out
+    assert f"{tmp_path / 'none.toml'}: cannot be read: No such file or directory" in out
+    assert "1 passed, 1 failed" in out
+
+
+def test_a_folder_without_dialogues_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", str(tmp_path)]) != 0
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_no_personal_words_are_written_to_the_log(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    main(["rehearse", str(EXAMPLES / "scenarios" / "b_lead_prenota.toml")])
+    assert "mario" not in caplog.text
+    assert "mario" not in capsys.readouterr().err
+
+
+# --- Refused before anything runs -------------------------------------------------------------------------
+
+
+def test_bad_settings_are_refused_with_one_line_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write(tmp_path, "config.toml", '[server]\nport = -1\n[gemini]\nvioce = "x"\n')
+    assert main(["--config", str(config), "rehearse", str(BOOKS)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [line.split(":")[0] for line in told.err.splitlines()] == ["server.port", "gemini.vioce"]
+
+
+def test_a_settings_file_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(tmp_path / "no.toml"), "serve"]) == 2
+    assert f"{tmp_path / 'no.toml'}: no such file" in capsys.readouterr().err
+
+
+def test_bad_rules_are_refused_with_file_line_and_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "it"
+    shutil.copytree(ROOT / "rules" / "it", folder, ignore=shutil.ignore_patterns("examples"))
+    decisions = folder / "decisions.toml"
+    first_line = decisions.read_text(encoding="utf-8").count("\n") + 2
+    with decisions.open("a", encoding="utf-8") as file:
+        file.write('\n[[rule]]\nid = "mia"\nwhen = { stadio = "errore" }\nevent = "riprova"\nwhy = "prova"\n')
+    monkeypatch.setenv("VBS_RULES__DIRECTORY", str(folder))
+    assert main(["rehearse", str(BOOKS)]) == 2
+    err = capsys.readouterr().err
+    assert f"{decisions}:{first_line + 2}" in err
+    assert "mia" in err
+    assert "stadio" in err
+    assert "Traceback" not in err
+
+
+def test_serve_without_a_key_says_why_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
+    monkeypatch.setenv("VBS_GEMINI__EMULATOR", "false")
+    assert main(["serve"]) == 2
+    err = capsys.readouterr().err
+    assert "GEMINI_API_KEY" in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "booking.db").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["rehearse"], ["serve", "--loud"]])
+def test_what_is_no_command_gets_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: main.py" in capsys.readouterr().err
