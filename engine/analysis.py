@@ -138,6 +138,7 @@ def _see(conversation: Conversation, state: State, now: datetime) -> Agenda:
         free=frozenset(_slot(start, zone) for start in starts),
         hours={index: tuple(hours) for index, hours in enumerate(settings.weekly_hours.values())},
         own=tuple(OwnBooking(_key(b), _slot(b.start, zone), b.minutes) for b in own),
+        minutes=settings.default_minutes,
         allowed_minutes=tuple(settings.allowed_minutes),
     )
 

@@ -56,10 +56,11 @@ class Accumulator:
     """All that one conversation carries from analysis to analysis; stored as JSON.
 
     `sources`: detail to the number of the turn that gave its value. `day_options`, `time_options`: what
-    unsettled words can mean, with the problem. `offered`: the slots the assistant last named. `stances`:
-    assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in pieces.
-    `target`: id of the own booking to move or cancel; `booking`: id of the booking that is this call's
-    own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
+    unsettled words can mean, with the problem. `offered`: the slots the assistant last named.
+    `stances`: assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in
+    pieces. `target`: id of the own booking to move or cancel; `unknown_target`: the caller named one
+    that is none; `booking`: id of the booking that is this call's own. `silent`, `waiting`, `attempts`:
+    the counters of DESIGN §3.
     """
 
     details: Details = field(default_factory=Details)
@@ -76,6 +77,7 @@ class Accumulator:
     email_heard: Heard = Heard.NO
     email_suggestion: str | None = None
     target: str | None = None
+    unknown_target: bool = False
     booking: str | None = None
     silent: int = 0
     waiting: int = 0
@@ -116,7 +118,7 @@ class Accumulator:
         self.time_options, self.time_problem = (), None
         self.digits, self.spelled, self.email_suggestion = "", "", None
         self.phone_heard = self.email_heard = Heard.NO
-        self.target = None
+        self.target, self.unknown_target = None, False
 
     def to_plain(self) -> dict[str, Any]:
         """As plain JSON values, for the store."""

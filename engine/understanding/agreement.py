@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import date, time
 
 from engine.details import Accumulator, Slot
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, Meant, means
+from engine.understanding.folding import fold
 from engine.understanding.mentions import Act
 from engine.understanding.readback import Asks, AssistantReading, Verb
 from fsm.stages import Task
 
+# Words beside a yes that leave it in doubt, put it off or take it back.
+_DOUBT = re.compile(
+    r"\b(?:dovrei|dovremmo|potrei|potremmo|spero|speriamo|probabil\w+|mi sa|forse|magari|credo|penso|immagino|suppongo"
+    r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
+    r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
+)
+# A yes on a condition is no yes: "sì, se riesco a liberarmi".
+_CONDITION = re.compile(
+    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|a meno che|purche|sempre che|a patto|basta che|dipende"
+    r"|a condizione)"
+)
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
 _OTHER_TASK = {
@@ -31,6 +45,9 @@ def agrees(said: CallerReading, task: Task) -> bool:
     yes = said.last(Act.AFFIRM)
     if yes is None or said.does(*_TAKES_BACK, *_OTHER_TASK[task]):
         return False
+    flat = fold(said.text)
+    if _DOUBT.search(flat) or _CONDITION.search(flat, yes.end):
+        return False
     return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)
 
 
@@ -40,18 +57,37 @@ def spoken_after(turn: Turn, before: Turn, chars: int) -> bool:
     return turn.began_at is not None and out_at is not None and turn.began_at >= out_at
 
 
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What a turn named, each day and time taken as the value held where its words can mean that; None: left open.
+
+    `slots` are the days and times that were said together; `away` those that were said to be left ("da giovedì").
+    """
+
+    days: frozenset[date | None]
+    times: frozenset[time | None]
+    slots: frozenset[Slot] = frozenset()
+    away: frozenset[date | time | None] = frozenset()
+
+
 def restates(
-    asked: AssistantReading,
-    restated: tuple[set[date | None], set[time | None]],
-    held: Accumulator,
-    task: Task,
-    old: Slot | None,
+    asked: AssistantReading, restated: Restated, held: Accumulator, task: Task, old: Slot | None
 ) -> bool:
     """Whether a turn restates exactly the day and time held, with the task's verb; `old` is the slot to be moved."""
     slot = held.slot()
-    if slot is None or asked.verb in _FORBIDDEN_VERB.get(task, ()):
+    if slot is None or asked.refuses or asked.verb in _FORBIDDEN_VERB.get(task, ()):
         return False
-    return _exactly(restated, slot, old if task is Task.SPOSTA else None)
+    if task is not Task.SPOSTA or old is None:
+        return restated.days == {slot.day} and restated.times == {slot.at}
+    if slot.day not in restated.days or slot.at not in restated.times:
+        return False
+    if restated.days - {slot.day} - {old.day} or restated.times - {slot.at} - {old.at}:
+        return False
+    # Two slots in one turn: each whole, and the right one left.
+    moves_away = (slot.day in restated.away and slot.day != old.day) or (
+        slot.at in restated.away and slot.at != old.at
+    )
+    return not moves_away and (old.day == slot.day or restated.slots <= {slot, old})
 
 
 def asks_for_yes(asked: AssistantReading) -> bool:
@@ -64,16 +100,6 @@ def confirms_by_name(said: CallerReading, slot: Slot | None) -> bool:
     if slot is None or not any(act.explicit for act in said.acts if act.act is Act.AFFIRM):
         return False
     return _names(said, slot)
-
-
-def _exactly(restated: tuple[set[date | None], set[time | None]], slot: Slot, old: Slot | None) -> bool:
-    days, times = restated
-    if slot.day not in days or slot.at not in times:
-        return False
-    spare_days, spare_times = days - {slot.day}, times - {slot.at}
-    if old is None:
-        return not spare_days and not spare_times
-    return spare_days <= {old.day} and spare_times <= {old.at}
 
 
 def _names(said: CallerReading, slot: Slot) -> bool:

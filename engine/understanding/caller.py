@@ -31,6 +31,7 @@ from engine.understanding.mentions import (
 from engine.understanding.names import find_names
 from engine.understanding.phones import find_phones
 from engine.understanding.ranges import find_ranges
+from engine.understanding.readback import Verb
 from engine.understanding.times import find_times
 
 M = TypeVar("M", DateMention, TimeMention)
@@ -70,6 +71,11 @@ class CallerReading:
     durations: tuple[DurationMention, ...]
     rejected: frozenset[str]
     this_number: bool
+    keeps: bool
+    asks_to_come: bool
+    change: Verb
+    days_on: int
+    minutes_on: int
     ordinal: int | None
 
     def does(self, *acts: Act) -> bool:
@@ -129,6 +135,38 @@ _THIS_NUMBER = re.compile(
     r"|cellulare)\b.{0,12}\b(?:da cui|dal quale|con cui|che)\b"
     r".{0,8}\b(?:chiam|telefon|sto chiam|vede|compare|appare)\w*|\bquesto qui\b|\bda cui (?:sto )?chiam\w+"
 )
+# "Il giorno dopo", "un'ora prima": steps from what was talked about.
+_DAY_STEP = re.compile(r"\b(?P<size>)(?:il )?giorno (?P<way>dopo|successivo|seguente|prima|precedente)\b")
+_HOUR_STEP = re.compile(
+    r"\b(?P<size>un'ora|un'oretta|mezz'ora|mezzora|due ore) (?P<way>dopo|piu tardi|in avanti|prima|in anticipo)\b"
+)
+_STEP_SIZES = {"un'ora": 60, "un'oretta": 60, "mezz'ora": 30, "mezzora": 30, "due ore": 120}
+# What is to be done with an own appointment, which a noun or a pronoun must name.
+_APPOINTMENT = r"(?:appuntament\w*|prenotazion\w*|consulenz\w*|incontro|visita|disdetta)"
+_CANCELS = re.compile(
+    rf"(?<!non )\b(?:annull\w*|disd\w*|cancell\w*|elimin\w*|tolga|togli\w*"
+    rf"|non mi serve piu)\b(?=.*\b{_APPOINTMENT}\b)"
+    rf"|\b{_APPOINTMENT}\b.*\b(?:annull\w*|disd\w*|cancell\w*|elimin\w*|tolga|togli\w*)\b"
+    r"|^\W*(?:annullarl[oa]|disdirl[oa]|cancellarl[oa]|eliminarl[oa])\b"
+)
+_MOVES = re.compile(
+    rf"(?<!non )\b(?:spost\w*|rimand\w*|posticip\w*|anticip\w*|rinvi\w*)\b(?=.*\b{_APPOINTMENT}\b)"
+    rf"|\b{_APPOINTMENT}\b.*\b(?:spost\w*|rimand\w*|posticip\w*|anticip\w*|rinvi\w*)\b"
+    r"|^\W*(?:spostarl[oa]|rimandarl[oa]|posticiparl[oa]|anticiparl[oa]|rinviarl[oa])\b"
+)
+# With a day and a time these ask for an appointment; to fetch or bring something they do not.
+_COME = re.compile(
+    r"\b(?:venire|passare|vederci|vedervi|incontrar\w+|vedere|verrei|riceve\w+|chiedo un appuntamento"
+    r"|(?:appuntamento|prenotazione|consulenza) per|di persona)\b"
+    r"(?!.*\b(?:ritirare|prendere|portare|lasciare|firmare|pagare|consegnare|sapere|riprendere)\b)"
+    r"|\bsi (?:puo|potrebbe)\b(?!.*\b(?:sapere|avere|parcheggiare|pagare)\b)|\bsarebbe possibile\b"
+)
+# Said of an appointment that was to be moved or cancelled: it stays.
+_KEEPS = re.compile(
+    r"\b(?:lo|la) (?:tengo|teniamo|mantengo|lascio|lasciamo)\b|\blasc(?:i|ia|iamo|iate) (?:stare|perdere|com'e"
+    r"|cosi)\b"
+    r"|\b(?:resta|rimane|resti|rimanga) (?:com'e|cosi|quello|quella)\b"
+)
 _ORDINALS = {
     "primo": 0,
     "prima": 0,
@@ -181,8 +219,30 @@ def read_caller(
         durations=tuple(_with(find_durations(text), found, MentionKind.DURATION, text, find_durations)),
         rejected=rejected_details(text),
         this_number=names_this_number(text),
+        keeps=_KEEPS.search(flat) is not None,
+        change=_change(flat),
+        days_on=_steps(_DAY_STEP, flat),
+        minutes_on=_steps(_HOUR_STEP, flat),
+        asks_to_come=bool(dates and times) and _COME.search(flat) is not None,
         ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
     )
+
+
+def _steps(pattern: re.Pattern[str], flat: str) -> int:
+    """How far on from what was talked about, in the pattern's unit; 0 when the words say no such thing."""
+    found = pattern.search(flat)
+    if found is None:
+        return 0
+    size = _STEP_SIZES.get(found.group("size"), 1)
+    return -size if found.group("way") in ("prima", "precedente", "in anticipo") else size
+
+
+def _change(flat: str) -> Verb:
+    """What the words would do with an own appointment; both verbs at once, neither."""
+    cancels, moves = _CANCELS.search(flat) is not None, _MOVES.search(flat) is not None
+    if cancels is moves:
+        return Verb.NONE
+    return Verb.CANCEL if cancels else Verb.MOVE
 
 
 def names_this_number(text: str) -> bool:
@@ -257,7 +317,7 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
     before = flat[max([start, *earlier]) : mention.start]
     after = flat[mention.end : min([end, *later])]
     around = f"{before} ⟂ {after}"
-    if _ELSEWHERE.search(around):
+    if _ELSEWHERE.search(around) or _ELSEWHERE.search(flat[mention.start : mention.end]):
         return Meant.ELSEWHERE
     if _OLD.search(before):
         return Meant.OLD

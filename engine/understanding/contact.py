@@ -6,11 +6,13 @@ from engine.details import Accumulator, Heard
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, names_this_number
 from engine.understanding.context import Agreement, CallerKnown, Reading
-from engine.understanding.digits import digit_runs
-from engine.understanding.emails import find_emails
+from engine.understanding.digits import find_digit_runs
+from engine.understanding.emails import find_email_pieces, join_email_pieces
 from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem
 from engine.understanding.phones import ends_with, phone_from_digits
 from engine.understanding.readback import Asks, AssistantReading
+
+_LONGEST_ADDRESS = 254
 
 
 def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
@@ -58,7 +60,7 @@ def _take_phone(
 
 def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
     """Numbers dictated a few digits at a time, with "sì" and "okay" between."""
-    runs = [phone.digits for phone in said.phones] or [run.digits for run in digit_runs(said.text)]
+    runs = [phone.digits for phone in said.phones] or [run.digits for run in find_digit_runs(said.text)]
     if not runs:
         return
     digits = out.held.digits + "".join(runs)
@@ -85,18 +87,17 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     wanted = held.spelled or (asked is not None and "email" in asked.wants)
     if not wanted or held.details.email is not None:
         return
-    pieces = f"{held.spelled} {said.text}".strip() if held.spelled else said.text
-    joined = find_emails(pieces) if held.spelled else said.emails
-    good = [email for email in joined if email.value]
-    if good:
+    pieces = [piece for piece in (held.spelled, said.text) if piece]
+    joined = join_email_pieces(pieces)
+    if joined is not None and joined.value:
         held.spelled, held.email_suggestion = "", None
-        _hold(out, "email", good[-1].value, turn)
-    elif joined:
+        _hold(out, "email", joined.value, turn)
+    elif joined is not None and joined.suggestion:
         out.email_problem, out.about_booking = True, True
-        held.email_suggestion = joined[-1].suggestion
-        held.spelled = ""
-    elif not said.does(Act.DENY, Act.ASK_REPEAT, Act.HOLD_ON):
-        held.spelled = pieces[-200:]
+        held.spelled, held.email_suggestion = "", joined.suggestion
+    elif held.spelled or find_email_pieces(said.text):
+        held.spelled = " ".join(pieces)[-_LONGEST_ADDRESS:]
+        out.about_booking = True
 
 
 def _accept(

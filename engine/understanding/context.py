@@ -40,6 +40,7 @@ class Agenda:
     free: frozenset[Slot]
     hours: Mapping[int, tuple[tuple[time, time], ...]]
     own: tuple[OwnBooking, ...]
+    minutes: int
     allowed_minutes: tuple[int, ...]
 
     def open_at(self, at: time, day: date | None) -> bool:

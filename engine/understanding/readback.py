@@ -6,16 +6,25 @@ Whether it is a readback *of the values we hold* is decided in reading.py; here 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from enum import StrEnum
 from itertools import pairwise
 
 from engine.understanding.dates import find_dates
 from engine.understanding.emails import find_emails
 from engine.understanding.folding import fold
-from engine.understanding.mentions import DateMention, EmailMention, PhoneMention, TimeMention, Words
+from engine.understanding.it import assistant as it
+from engine.understanding.mentions import (
+    DateMention,
+    EmailMention,
+    PhoneMention,
+    RangeMention,
+    TimeMention,
+    Words,
+)
 from engine.understanding.phones import find_phones
+from engine.understanding.ranges import find_ranges
 from engine.understanding.times import find_times
 
 
@@ -49,7 +58,11 @@ class SpokenSlot:
 
 @dataclass(frozen=True, slots=True)
 class AssistantReading:
-    """One assistant turn as heard. `yes_no`: its last question takes a yes. `wants`: the details it asks for."""
+    """One assistant turn as heard.
+
+    `yes_no`: its last question takes a yes. `wants`: the details it asks for. `offers`: it proposes days or times, as
+    against only naming them. `refuses`: it says that something cannot be had, without saying which slot.
+    """
 
     text: str
     dates: tuple[DateMention, ...]
@@ -63,7 +76,22 @@ class AssistantReading:
     claims_done: bool
     says_unavailable: bool
     about_booking: bool
+    offers: bool
+    refuses: bool
+    ranges: tuple[RangeMention, ...]
     wants: frozenset[str]
+
+    def leaves(self, mention: Words) -> bool:
+        """Whether the words before a day or time, or its first one, say that it is left: "da giovedì", "dalle 11"."""
+        before = fold(self.text[: mention.start])
+        return it.AWAY.search(before) is not None or it.AWAY_FIRST.match(fold(mention.text)) is not None
+
+    def fits_part_of_day(self, mention: TimeMention, at: time | None) -> bool:
+        """Whether `at`, if the mention can mean it, lies in the part of the day that the turn names ("di mattina")."""
+        if at is None or at not in mention.candidates or len(mention.candidates) == 1:
+            return True
+        parts = [r for r in self.ranges if r.time_from is not None or r.time_to is not None]
+        return all((r.time_from or time.min) <= at and (r.time_to is None or at < r.time_to) for r in parts)
 
     @property
     def spoken_by(self) -> int:
@@ -71,104 +99,15 @@ class AssistantReading:
         return max((mention.end for mention in (*self.dates, *self.times)), default=0)
 
 
-_BOOKING_NOUNS = r"(?:appuntament\w*|consulenz\w*|prenot\w*|incontr\w*|colloqui\w*|visit[ae]|fissa\w*)"
-_ABOUT_BOOKING = re.compile(
-    rf"\b{_BOOKING_NOUNS}\b|\bdisponibil\w*\b|\bliber[oiae]\b|\bagenda\b|\bcalendario\b"
-)
-_UNAVAILABLE = re.compile(
-    r"\bnon (?:\w+ ){0,3}?(?:liber[oaie]|disponibil[ei]|disponibilita|post[oi]|possibile|riesco|riusciamo"
-    r"|possiamo"
-    r"|abbiamo|ho|c'e|ci sono)\b|\boccupat[oaie]\b|\bpurtroppo\b|\bgia pres[oaie]\b|\bal completo\b"
-    r"|\bpien[oaie]\b"
-    r"|\bmi dispiace\b|\besaurit[oaie]\b|\bnessuna disponibilita\b|\bappena stat[oa] pres[oa]\b"
-)
-_CANCEL = re.compile(r"\b(?:annull|disd[iae]|disdett|cancell|elimin)\w*")
-_MOVE = re.compile(r"\b(?:spost|rimand|posticip|anticip|rinvi)\w*")
-_DONE = (
-    r"(?:prenotat|fissat|confermat|registrat|segnat|inserit|bloccat|riservat|spostat|annullat|disdett|cancellat"
-    r"|creat)[oaie]"
-)
-# What sounds like a finished booking: a past participle stated, neither asked, negated, wished nor conditional.
-_CLAIM = re.compile(
-    rf"\b(?:ho|abbiamo|l'ho|te l'ho|gliel'ho|ti ho|le ho|vi ho)(?: gia| appena| tutto| quindi)* {_DONE}\b"
-    rf"|\b(?:e|risulta|e stat[oa]|e gia|e tutto|e ufficialmente)(?: gia| tutto| ora| quindi| adesso"
-    rf"| stat[oa])* {_DONE}\b"
-    rf"|\b(?:appuntamento|prenotazione|consulenza|spostamento|disdetta) (?:gia )?{_DONE}\b"
-    rf"|^(?:\W*(?:perfetto|ottimo|bene|benissimo|ecco|fatto|allora))*\W*{_DONE}\b(?!\s*\?)"
-)
-_NO_CLAIM = re.compile(
-    rf"\bnon (?:\w+ ){{0,3}}?{_DONE}\b|\b(?:quando|appena|una volta|se|dopo che|prima che"
-    rf"|finche) (?:\S+ ){{0,6}}?{_DONE}\b"
-    rf"|\b(?:sara|verra|verrebbe|sarebbe|vorrei|vuole|vuoi|devo|posso|puo essere) (?:\S+ ){{0,4}}?{_DONE}\b"
-)
-
-# Closing questions that ask for agreement to what has just been said.
-_STRONG_CLOSER = re.compile(
-    r"\bconferm(?:i|a|o|iamo|are|ate|erebbe|eresti)\b|\btutto (?:giusto|corretto|esatto|a posto|ok)\b"
-    r"|\b(?:proced(?:o|iamo|ere)|prenot(?:o|iamo)|fiss(?:o|iamo)|blocc(?:o|hiamo)|annull(?:o|iamo)|disd(?:ico"
-    r"|iciamo)"
-    r"|cancell(?:o|iamo)|spost(?:o|iamo)|segn(?:o|iamo)|prenotare|fissare|annullare|disdire|cancellare"
-    r"|spostare)\b"
-)
-_SOFT_CLOSER = re.compile(
-    r"\b(?:va|andrebbe|vanno|puo andare|andare) bene\b|\bva\b$|\b(?:e )?(?:giusto|corretto|esatto|ok|okay"
-    r"|d'accordo|bene)\b\W*$"
-    r"|\b(?:ti|le|vi) (?:va|torna|andrebbe|funziona|sta bene|fa comodo|farebbe comodo|piace|interessa|occorre"
-    r"|convien\w+|serve)\b"
-    r"|\bpuo andare\b|\bandrebbe\b|\bche ne (?:dici|dice|pensa|pensi)\b|\bci sta\b|\bci siamo\b|\bti andrebbe\b"
-    r"|\bfacciamo\b"
-    r"|\bsicur[oa]\b|\ballora\b\W*$"
-)
-# A question about one of these is not about the slot, unless it strongly asks to confirm a slot it names.
-_OTHER_TOPIC = re.compile(
-    r"\b(?:e-?mail|mail|posta|indirizzo|numero|telefono|cellulare|recapito|nome|cognome|invito|promemoria"
-    r"|messaggio|sms"
-    r"|whatsapp|link|privacy|registr\w+|prezz[oi]|cost[oaie]\w*|tariff\w+|pag\w+|document\w+|informazion\w+"
-    r"|altr[oaie]|gia"
-    r"|prima volta|ricontatt\w+|richiam\w+|capit[oa]|sent(?:e|i|ito|ire)|aiut\w+|linea|collega|sapere|domand\w+"
-    r"|sito"
-    r"|videochiamata|online|presenza|persona|sede|parcheggi\w+|chiam\w+|mand\w+|invi\w+|attend\w+|aspett\w+"
-    r"|quanto|come mai"
-    r"|durata|un'ora|mezz'ora|minuti|consens\w+|dati|codice|fiscale|partita|marketing|newsletter"
-    r"|pomeriggio o)\b"
-)
-_OPEN_QUESTION = re.compile(
-    r"\b(?:qual[ei]?|quando|che (?:giorno|ora|orario|giornata|data)|quale (?:giorno|ora|orario)|a che|in che"
-    r"|per che|quant[oaie]|dove"
-    r"|come|cosa|chi|perche|preferis\w+|preferit\w+|preferireb\w+|preferirest\w+)\b"
-)
-_WHICH_SLOT = re.compile(
-    r"\b(?:qual[ei]?|quando|che (?:giorno|ora|orario|giornata|data)|preferis\w+|preferireb\w+|preferirest\w+"
-    r"|orario|giorno|disponibilita)\b"
-)
-_WANTED = {
-    "phone": re.compile(r"\b(?:numero|telefono|cellulare|recapito)\b"),
-    "email": re.compile(r"\b(?:e-?mail|mail|posta elettronica|indirizzo)\b"),
-    "name": re.compile(r"\b(?:nome|cognome|come si chiama|come ti chiami)\b"),
-    "date": re.compile(r"\b(?:che giorno|quale giorno|quando|quale data|che data|giorno)\b"),
-    "time": re.compile(r"\b(?:che ora|quale ora|orario|a che ora)\b"),
-}
-_REQUEST = re.compile(
-    r"\b(?:mi (?:lasci\w*|da\w*|dai|dic\w*|dit\w*|dett\w*|ripet\w*|conferm\w*|ricord\w*|forni\w*|scand\w*)"
-    r"|(?:puo|puoi|potrebbe|potresti|posso avere|avrei bisogno"
-    r"|ho bisogno|mi serv\w+|serve|servono|qual e|quale|qual|vuole|vuoi|che|a che|quando))\b"
-)
-_WANT_APPOINTMENT = re.compile(
-    rf"\b(?:vuole|vuoi|vorrebbe|vorresti|desidera|desideri|le va|ti va|possiamo"
-    rf"|interessat[oa])\b[^?]*\b(?:{_BOOKING_NOUNS})\b"
-)
-_CONFIRM_CONTACT = re.compile(
-    r"\bconferm\w+ (?:(?:anche|pure|il|la|lo|i|un|una|tuo|tua|suo|sua|suoi|di|vostra|vostro) ?|l')*"
-    r"(?:e-?mail|mail|posta|indirizzo|numero|telefono|cellulare|recapito|nome|cognome|dati|di (?!\W*$))\b"
-)
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[!?…]")
-_FILLER_AFTER = re.compile(r"^\W*(?:(?:grazie|prego|attendo|resto in attesa|mi dica|dimmi|pure)\W*)*$")
 
 
 def read_assistant(text: str, now: datetime) -> AssistantReading:
     """Read the heard `text` of an assistant turn spoken at `now` (aware, in the consultant's zone)."""
-    flat = fold(text)
-    dates, times = find_dates(text, now), find_times(text)
+    # Names are blanked, not cut, so that offsets hold.
+    flat = fold(it.WITH_WHOM.sub(lambda match: " " * len(match.group()), text))
+    said_dates, said_times = find_dates(text, now), find_times(text)
+    dates, times = _not_refused(flat, said_dates, said_times)
     phones, emails = find_phones(text), find_emails(text)
     question = _last_question(flat)
     asks, yes_no = _classify(flat, question, dates, times, phones, emails)
@@ -183,8 +122,11 @@ def read_assistant(text: str, now: datetime) -> AssistantReading:
         yes_no=yes_no,
         verb=_verb(flat),
         claims_done=_claims(flat),
-        says_unavailable=_UNAVAILABLE.search(flat) is not None,
-        about_booking=bool(_ABOUT_BOOKING.search(flat) or (dates and times) or asks in _BOOKING_QUESTIONS),
+        says_unavailable=it.UNAVAILABLE.search(flat) is not None,
+        about_booking=bool(it.ABOUT_BOOKING.search(flat) or (dates and times) or asks in _BOOKING_QUESTIONS),
+        refuses=_refuses(flat, (*said_dates, *said_times)),
+        ranges=find_ranges(text, now),
+        offers=_offers(flat, question, asks, (*dates, *times)),
         wants=_wants(flat, question),
     )
 
@@ -219,21 +161,13 @@ def _last_question(flat: str) -> _Sentence | None:
             return sentence
     for sentence in reversed(sentences):
         words = flat[sentence.start : sentence.end]
-        if _FILLER_AFTER.match(words):
+        if it.FILLER_AFTER.match(words):
             continue
         last_clause = re.split(r"[,;:]", words.rstrip(" .!…"))[-1].strip()
-        if _UNMARKED_CLOSER.fullmatch(last_clause):
+        if it.UNMARKED_CLOSER.fullmatch(last_clause):
             return sentence
         return None
     return None
-
-
-# As questions are transcribed without their mark: only forms that can hardly be a statement of the assistant.
-_UNMARKED_CLOSER = re.compile(
-    r"(?:e |allora |quindi )?(?:mi )?conferm[ia]|(?:ti|le) va(?: bene)?|va bene(?: cosi| per (?:lei|te))?"
-    r"|tutto (?:giusto|corretto)"
-    r"|mi dica se va bene|dimmi se va bene|me lo conferm[ia]|giusto|e corretto"
-)
 
 
 def _classify(
@@ -254,34 +188,94 @@ def _classify(
     inside: list[DateMention | TimeMention] = [*filter(asked, dates), *filter(asked, times)]
     contact: list[Words] = [*filter(asked, phones), *filter(asked, emails)]
     bare = _blank(flat, question, [*inside, *contact])
-    strong, soft = _STRONG_CLOSER.search(bare), _SOFT_CLOSER.search(bare.rstrip(" ?.!…"))
-    if _CONFIRM_CONTACT.search(words) or (contact and not inside and not strong):
-        kind = Asks.EMAIL if _WANTED["email"].search(words) or (contact and emails) else Asks.PHONE
-        if (
-            not re.search(r"\b(?:e-?mail|mail|indirizzo|posta|numero|telefono|cellulare|recapito)\b", words)
-            and not contact
-        ):
-            kind = Asks.OTHER
-        return kind, bool(contact)
-    names_slot = _has_day_and_time(inside)
-    change_or_confirm = re.search(
-        r"\bcambi\w+\b.*\bo\b.*\bconferm\w+|\bconferm\w+\b.*\bo\b.*\bcambi\w+", words
-    )
-    if _OPEN_QUESTION.search(bare) and not change_or_confirm:
+    strong, soft = it.STRONG_CLOSER.search(bare), it.SOFT_CLOSER.search(bare.rstrip(" ?.!…"))
+    if it.CONFIRM_CONTACT.search(words) or (contact and not inside and not strong):
+        return _contact_asked(words, phones=bool(phones), emails=bool(emails)), bool(contact)
+    either = it.CHANGE_OR_CONFIRM.search(words) is not None
+    if it.OPEN_QUESTION.search(bare) and not either:
         return _open_kind(words, inside), False
-    if _offers_alternatives(bare, inside) and not change_or_confirm:
-        return Asks.CHOICE, False
-    if _OTHER_TOPIC.search(bare) and not (strong and names_slot):
-        return (
-            _contact_kind(words) or (Asks.BOOKING if _WANT_APPOINTMENT.search(words) else Asks.OTHER)
-        ), True
-    if strong or soft or inside or change_or_confirm:
-        if not inside and not (dates or times) and _WANT_APPOINTMENT.search(words):
-            return Asks.BOOKING, True
-        return Asks.SLOT, True
-    if _WANT_APPOINTMENT.search(words):
-        return Asks.BOOKING, True
-    return (_contact_kind(words) or Asks.OTHER), True
+    if _offers_alternatives(bare, inside) and not either:
+        choice = _only_filler(_without_closers(bare)) or it.OFFERING.search(flat) is not None
+        return (Asks.CHOICE if choice else Asks.OTHER), False
+    about = _blank(flat, _asking_part(flat, question, inside), [*inside, *contact])
+    if it.NEGATED.search(about):
+        return Asks.OTHER, True
+    elsewhere = it.OTHER_TOPIC.search(about) or (not inside and it.WAITING.search(about))
+    if elsewhere and not (strong and _has_day_and_time(inside)):
+        wants_one = it.WANT_APPOINTMENT.search(words) is not None
+        return (_contact_kind(words) or (Asks.BOOKING if wants_one else Asks.OTHER)), True
+    if it.CHANGES.search(about) and not either:
+        return Asks.OTHER, True
+    named = inside or [*dates, *times]
+    everywhere: list[Words] = [*phones, *emails]
+    if (strong or soft or either or inside) and _asks_about_slot(
+        flat, question, about, named, everywhere, either
+    ):
+        asks_at_all = not (inside or dates or times) and it.WANT_APPOINTMENT.search(words)
+        return (Asks.BOOKING if asks_at_all else Asks.SLOT), True
+    return (_contact_kind(words) or (Asks.BOOKING if it.WANT_APPOINTMENT.search(words) else Asks.OTHER)), True
+
+
+def _asks_about_slot(
+    flat: str,
+    question: _Sentence,
+    about: str,
+    named: list[DateMention | TimeMention],
+    contact: list[Words],
+    either: bool,
+) -> bool:
+    """Whether nothing but the slot is asked about, and nothing but it was said in the sentence that names it."""
+    if not either and not _only_filler(_without_closers(about)):
+        return False
+    before = [mention for mention in named if mention.start < question.start]
+    if not before or len(before) < len(named):
+        return True
+    # "La metto in lista d'attesa per mercoledì alle 15. Va bene?"
+    last = max(before, key=lambda mention: mention.start)
+    stated = next(s for s in _sentences(flat) if s.start <= last.start < s.end)
+    if it.STRONG_CLOSER.search(flat[question.start : question.end]):
+        return it.NOT_YET.search(flat[stated.start : stated.end]) is None
+    inside = [mention for mention in named if stated.start <= mention.start < stated.end]
+    return _only_filler(
+        _without_closers(_blank(flat, _asking_part(flat, stated, inside), [*inside, *contact]))
+    )
+
+
+def _contact_asked(words: str, *, phones: bool, emails: bool) -> Asks:
+    """Which contact a question restates or asks to confirm."""
+    if it.WANTED["email"].search(words) or (emails and not it.WANTED["phone"].search(words)):
+        return Asks.EMAIL
+    return Asks.PHONE if phones or it.WANTED["phone"].search(words) else Asks.OTHER
+
+
+def _offers(
+    flat: str, question: _Sentence | None, asks: Asks, named: tuple[DateMention | TimeMention, ...]
+) -> bool:
+    """Days or times are proposed: asked about and nothing else with them, or stated as free."""
+    if asks is Asks.SLOT and question is not None:
+        inside = [mention for mention in named if question.start <= mention.start < question.end]
+        about = _blank(flat, _asking_part(flat, question, inside), [*inside])
+        if inside:
+            return _only_filler(_without_closers(about))
+    return bool(named) and it.OFFERING.search(flat) is not None
+
+
+def _asking_part(flat: str, question: _Sentence, inside: list[DateMention | TimeMention]) -> _Sentence:
+    """The clauses that really ask: from the one with the slot's first words, or the whole question."""
+    if not inside:
+        return question
+    first = min(mention.start for mention in inside)
+    cuts = [cut.end() for cut in re.finditer(r"[,;:]\s", flat[question.start : first])]
+    return _Sentence(question.start + max(cuts, default=0), question.end, True)
+
+
+def _without_closers(words: str) -> str:
+    return it.SOFT_CLOSER.sub(" ", it.STRONG_CLOSER.sub(" ", words.rstrip(" ?.!…")))
+
+
+def _only_filler(words: str) -> bool:
+    """Whether nothing is asked but the slot itself: "Allora mercoledì 11 alle 15?"."""
+    return all(word in it.FILLERS for word in re.findall(r"\w+", words))
 
 
 def _has_day_and_time(mentions: list[DateMention | TimeMention]) -> bool:
@@ -291,12 +285,13 @@ def _has_day_and_time(mentions: list[DateMention | TimeMention]) -> bool:
 
 
 def _open_kind(words: str, inside: list[DateMention | TimeMention]) -> Asks:
-    return _contact_kind(words) or (Asks.CHOICE if _WHICH_SLOT.search(words) or inside else Asks.OTHER)
+    which = it.WHICH_SLOT.search(words) or inside
+    return _contact_kind(words) or (Asks.CHOICE if which and it.COMING.search(words) else Asks.OTHER)
 
 
 def _contact_kind(words: str) -> Asks | None:
     for kind, name in ((Asks.EMAIL, "email"), (Asks.PHONE, "phone")):
-        if _WANTED[name].search(words):
+        if it.WANTED[name].search(words):
             return kind
     return None
 
@@ -305,13 +300,14 @@ def _offers_alternatives(bare: str, inside: list[DateMention | TimeMention]) -> 
     """Two things offered at once: "… o …?" around days or times, or a tail such as "o preferisce altro?"."""
     days = {m.candidates for m in inside if isinstance(m, DateMention)}
     hours = {m.candidates for m in inside if isinstance(m, TimeMention)}
-    return (len(days) > 1 or len(hours) > 1) and re.search(r"\b(?:o|oppure)\b", bare) is not None
+    return (len(days) > 1 or len(hours) > 1) and it.OR.search(bare) is not None
 
 
 def _blank(flat: str, sentence: _Sentence, mentions: list[Words]) -> str:
     """The sentence without the words of its mentions, so that only what is asked about them remains."""
     kept, at = [], sentence.start
-    for mention in sorted(mentions, key=lambda m: m.start):
+    within = [m for m in mentions if sentence.start <= m.start < sentence.end]
+    for mention in sorted(within, key=lambda m: m.start):
         kept.append(flat[at : max(at, mention.start)])
         at = max(at, mention.end)
     kept.append(flat[at : sentence.end])
@@ -322,11 +318,11 @@ def _request(flat: str) -> Asks:
     """A request without a question mark: "mi lasci un numero di telefono e un'email"."""
     for sentence in reversed(_sentences(flat)):
         words = flat[sentence.start : sentence.end]
-        if _REQUEST.search(words):
+        if it.REQUEST.search(words):
             kind = _contact_kind(words)
             if kind is not None:
                 return kind
-            if _WHICH_SLOT.search(words):
+            if it.WHICH_SLOT.search(words):
                 return Asks.CHOICE
     return Asks.NOTHING
 
@@ -335,9 +331,55 @@ def _wants(flat: str, question: _Sentence | None) -> frozenset[str]:
     wanted: set[str] = set()
     for sentence in _sentences(flat):
         words = flat[sentence.start : sentence.end]
-        if sentence == question or sentence.question or _REQUEST.search(words):
-            wanted.update(name for name, pattern in _WANTED.items() if pattern.search(words))
+        if sentence == question or sentence.question or it.REQUEST.search(words):
+            wanted.update(name for name, pattern in it.WANTED.items() if pattern.search(words))
     return frozenset(wanted)
+
+
+def _refuses(flat: str, named: tuple[DateMention | TimeMention, ...]) -> bool:
+    """Something cannot be had, and the clause that says so names no slot: "ma il dottore non c'è"."""
+    for cut in it.CLAUSE.finditer(flat):
+        if it.NOT_FREE.search(cut.group()) and not any(cut.start() <= m.start < cut.end() for m in named):
+            return True
+    return False
+
+
+def with_spans(reading: AssistantReading, minutes: int) -> AssistantReading:
+    """`reading` with "dalle 15 alle 16" as the time it begins at, when that is how long a booking takes (`minutes`).
+
+    In a turn that moves a booking, "dalle 11 alle 15" names the two times themselves.
+    """
+    times = list(reading.times)
+    for span in reading.ranges:
+        if span.time_from is None or span.time_to is None:
+            continue
+        first = TimeMention(span.text, span.start, span.end, (span.time_from,))
+        length = (span.time_to.hour - span.time_from.hour) * 60 + span.time_to.minute - span.time_from.minute
+        if reading.verb is Verb.MOVE:
+            middle = span.start + len(span.text) // 2
+            times += [
+                TimeMention(reading.text[span.start : middle], span.start, middle, (span.time_from,)),
+                TimeMention(reading.text[middle : span.end], middle, span.end, (span.time_to,)),
+            ]
+        elif length == minutes:
+            times.append(first)
+    if len(times) == len(reading.times):
+        return reading
+    ordered = tuple(sorted(times, key=lambda mention: mention.start))
+    return replace(reading, times=ordered, slots=_pair(fold(reading.text), reading.dates, ordered))
+
+
+def _not_refused(
+    flat: str, dates: tuple[DateMention, ...], times: tuple[TimeMention, ...]
+) -> tuple[tuple[DateMention, ...], tuple[TimeMention, ...]]:
+    """Without the slot that the turn says cannot be had, where it goes on to name another one."""
+    refused = [cut.span() for cut in it.CLAUSE.finditer(flat) if it.NOT_FREE.search(cut.group())]
+
+    def stands(mention: Words) -> bool:
+        return not any(start <= mention.start < end for start, end in refused)
+
+    left_dates, left_times = tuple(filter(stands, dates)), tuple(filter(stands, times))
+    return (left_dates, left_times) if left_dates or left_times else (dates, times)
 
 
 def _pair(
@@ -372,7 +414,7 @@ def _closed_by_time(day: DateMention, at: TimeMention, times: tuple[TimeMention,
 
 
 def _verb(flat: str) -> Verb:
-    cancel, move = _CANCEL.search(flat), _MOVE.search(flat)
+    cancel, move = it.CANCEL.search(flat), it.MOVE.search(flat)
     if cancel and move:
         return Verb.NONE
     return Verb.CANCEL if cancel else Verb.MOVE if move else Verb.NONE
@@ -383,7 +425,7 @@ def _claims(flat: str) -> bool:
     for sentence in _sentences(flat):
         words = flat[sentence.start : sentence.end]
         for clause in _clauses(words) if not sentence.question else _clauses(words)[:-1]:
-            if _CLAIM.search(clause.strip()) and not _NO_CLAIM.search(clause):
+            if it.CLAIM.search(clause.strip()) and not it.NO_CLAIM.search(clause):
                 return True
     return False
 

@@ -9,16 +9,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from engine.details import Accumulator, Slot, Stance
 from engine.turns import Speaker, Transcript, Turn
-from engine.understanding.agreement import agrees, asks_for_yes, confirms_by_name, restates, spoken_after
+from engine.understanding.agreement import (
+    Restated,
+    agrees,
+    asks_for_yes,
+    confirms_by_name,
+    restates,
+    spoken_after,
+)
 from engine.understanding.caller import CallerReading, M, Meant, Said, bare_weekday, means, read_caller
 from engine.understanding.contact import contact_settled, hear_contact, take_contact
 from engine.understanding.context import Agreement, Context, OwnBooking, Reading, binding
-from engine.understanding.mentions import Act, DateMention, Problem, TimeMention
-from engine.understanding.readback import Asks, AssistantReading, read_assistant
+from engine.understanding.mentions import Act, DateMention, Problem, RangeMention, TimeMention
+from engine.understanding.readback import Asks, AssistantReading, Verb, read_assistant, with_spans
 from fsm.stages import Stage, Task
 
 
@@ -60,17 +67,18 @@ class _Fold:
             found=[mention for mention in self.context.found if mention.turn == turn.number],
         )
         self.out.human |= said.does(Act.ASK_HUMAN)
+        before_asking = self.out.requested
         self._ask(said, asked)
         if not self._active:
             return
-        if self._drops(said):
+        if self.out.requested is before_asking and self._drops(said):
             self._forget()
             return
         if self.out.requested is not Task.NESSUNO:
             self.out.about_booking = True
         changed = _fingerprint(self.held)
-        if self.task in (Task.SPOSTA, Task.DISDICI):
-            said = self._identify_target(said, turn)
+        changing = self.task in (Task.SPOSTA, Task.DISDICI)
+        said = self._identify_target(said, turn) if changing else _without_old(said)
         if self.task is not Task.DISDICI:
             self._take_slot(said, asked, turn)
             self._reject(said, asked, turn)
@@ -95,6 +103,8 @@ class _Fold:
             self.out.mismatch = stance is Stance.MISMATCH
         if stance is not Stance.PLAIN and self.out.agreement is Agreement.VALID:
             self.out.agreement = Agreement.INVALID
+        if self.task in (Task.SPOSTA, Task.DISDICI) and self.held.target is None:
+            self._identify_by(reading, turn)
         if stance is Stance.PLAIN:
             self._settle_by(reading, turn)
             self._restate(reading)
@@ -132,11 +142,31 @@ class _Fold:
             return Task.DISDICI
         if said.does(Act.RESCHEDULE):
             return Task.SPOSTA
-        if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY):
+        change = self._change_of_own(said, asked)
+        if change is not Task.NESSUNO:
+            return change
+        if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY) or said.asks_to_come:
             return Task.PRENOTA
         if self.context.stage is Stage.COMPLETATO:
             return Task.SPOSTA if self._names_another_slot(said) else Task.NESSUNO
         return Task.PRENOTA if self._answers_offer(said, asked) else Task.NESSUNO
+
+    def _change_of_own(self, said: CallerReading, asked: AssistantReading | None) -> Task:
+        """To move or cancel an own booking without a phrase of the list: by its day, or by a yes to our question."""
+        if not self.agenda.own or self.context.stage is Stage.COMPLETATO:
+            return Task.NESSUNO
+        verb = said.change
+        if verb is Verb.NONE and asked is not None and asked.yes_no and not asked.times and _plain_yes(said):
+            verb = asked.verb
+        if verb is Verb.NONE and self._gives_up_own_day(said):
+            verb = Verb.MOVE
+        return _TASK_OF[verb]
+
+    def _gives_up_own_day(self, said: CallerReading) -> bool:
+        """ "Non posso più venire giovedì, si può fare venerdì alle 15?" """
+        given_up = [s.mention for s in said.dates if s.meant is Meant.RULED_OUT]
+        own_day = any(means(day, own.slot.day) for day in given_up for own in self.agenda.own)
+        return own_day and any(s.meant is Meant.WISH for s in said.dates)
 
     def _names_another_slot(self, said: CallerReading) -> bool:
         """After completion: a correction that names another day or time than the one booked."""
@@ -154,9 +184,9 @@ class _Fold:
             return False
         names = bool(_wished(said)) or said.ordinal is not None
         affirms = said.does(Act.AFFIRM) and not said.does(Act.DENY, Act.HEDGE)
-        if asked.asks is Asks.CHOICE or (asked.slots and asked.asks is Asks.NOTHING):
+        if asked.asks is Asks.CHOICE or (asked.offers and asked.asks is Asks.NOTHING):
             return names
-        if asked.asks is Asks.SLOT and (asked.dates or asked.times):
+        if asked.asks is Asks.SLOT and asked.offers:
             return names or affirms
         return asked.asks is Asks.BOOKING and affirms
 
@@ -177,7 +207,7 @@ class _Fold:
                 self.out.given.add("target")
 
     def _drops(self, said: CallerReading) -> bool:
-        if said.does(Act.DROP):
+        if said.does(Act.DROP) or (self.task in (Task.SPOSTA, Task.DISDICI) and said.keeps):
             return True
         return (
             said.does(Act.CANCEL)
@@ -203,9 +233,17 @@ class _Fold:
         if self.held.target is not None and self.task is Task.DISDICI:
             return said
         hints, rest = self._split_hints(said)
-        if self.held.target is None:
-            fitting = [own for own in self.agenda.own if _fits(own.slot, hints)]
+        picked = self._picked(said)
+        if hints or picked:
+            self.held.unknown_target = False
+        if self.held.target is None and not self.held.unknown_target:
+            fitting = [
+                own
+                for own in self.agenda.own
+                if _fits(own.slot, hints) and (picked is None or own.slot == picked)
+            ]
             self.out.no_booking_found = not fitting
+            self.held.unknown_target = not fitting and bool(self.agenda.own)
             self.out.several_bookings = len(fitting) > 1
             if len(fitting) == 1:
                 self.held.target = fitting[0].id
@@ -214,7 +252,29 @@ class _Fold:
                 if self.task is Task.DISDICI:
                     self.held.set("date", fitting[0].slot.day, turn.number)
                     self.held.set("time", fitting[0].slot.at, turn.number)
+        own = self._own(self.held.target)
+        if own is not None and len(said.times) > len(rest.times) > 0 and not rest.dates:
+            self._hold("date", own.slot.day, turn)  # "dalle 11 alle 15": the same day
         return rest
+
+    def _identify_by(self, reading: AssistantReading, turn: Turn) -> None:
+        """The assistant names one own booking by day and time; the caller's yes is still to come."""
+        named = self._restated(reading).slots
+        fitting = [own for own in self.agenda.own if own.slot in named]
+        if len(fitting) != 1 or self.held.unknown_target:
+            return
+        self.held.target = fitting[0].id
+        self.out.given.add("target")
+        self.out.several_bookings = False
+        if self.task is Task.DISDICI:
+            self.held.set("date", fitting[0].slot.day, turn.number)
+            self.held.set("time", fitting[0].slot.at, turn.number)
+
+    def _picked(self, said: CallerReading) -> Slot | None:
+        """The booking that "il secondo" means among those the assistant has just named."""
+        if said.ordinal is None or not -1 <= said.ordinal < len(self.held.offered):
+            return None
+        return self.held.offered[said.ordinal]
 
     def _split_hints(self, said: CallerReading) -> tuple[list[DateMention | TimeMention], CallerReading]:
         if self.task is Task.DISDICI:
@@ -225,7 +285,16 @@ class _Fold:
             all_hints += [s.mention for s in said.times if s.meant in pointing]
             return all_hints, replace(said, dates=(), times=())
         old_dates = [s for s in said.dates if self._points_at_own(s, said)]
+        own_times = {own.slot.at for own in self.agenda.own}
+        first, *others = said.times or (None,)
         old_times = [s for s in said.times if s.meant is Meant.OLD]
+        if (
+            first is not None
+            and others
+            and first not in old_times
+            and own_times & set(first.mention.candidates)
+        ):
+            old_times.append(first)
         hints: list[DateMention | TimeMention] = [s.mention for s in old_dates]
         hints += [s.mention for s in old_times]
         rest = replace(
@@ -238,6 +307,8 @@ class _Fold:
     def _points_at_own(self, said_day: Said[DateMention], said: CallerReading) -> bool:
         if said_day.meant is Meant.OLD:
             return True
+        if said_day.meant is Meant.RULED_OUT:
+            return any(means(said_day.mention, own.slot.day) for own in self.agenda.own)
         if said_day.meant is not Meant.WISH or not (said.does(Act.RESCHEDULE) or self.held.target is None):
             return False
         if not any(means(said_day.mention, own.slot.day) for own in self.agenda.own):
@@ -268,6 +339,7 @@ class _Fold:
             self._take_time(at, turn)
         elif not day:
             self._take_moved_time(said, turn)
+        self._take_relative(said, turn, day=bool(day), at=bool(at))
         self._complete_from_offer(bool(day), bool(at), asked, turn)
 
     def _take_day(self, mentions: Sequence[DateMention], asked: AssistantReading | None, turn: Turn) -> None:
@@ -347,6 +419,19 @@ class _Fold:
                 if self.held.details.date is None:
                     self._hold("date", own.slot.day, turn)
 
+    def _take_relative(self, said: CallerReading, turn: Turn, *, day: bool, at: bool) -> None:
+        """ "Il giorno dopo", "un'ora prima": counted from the day and time talked about."""
+        own = self._own(self.held.target)
+        from_day = self.held.details.date or (own.slot.day if own else None)
+        from_time = self.held.details.time
+        if not day and from_day is not None and said.days_on:
+            self._hold("date", from_day + timedelta(days=said.days_on), turn)
+        if not at and from_time is not None and said.minutes_on:
+            later = datetime.combine(date.min + timedelta(days=1), from_time) + timedelta(
+                minutes=said.minutes_on
+            )
+            self._hold("time", later.time(), turn)
+
     def _complete_from_offer(self, day: bool, at: bool, asked: AssistantReading | None, turn: Turn) -> None:
         """A time alone, or a day alone, that fits exactly one of the slots just offered, means that slot."""
         if asked is None or day == at or not self._offered_by(asked):
@@ -395,6 +480,10 @@ class _Fold:
             "time": details.time is not None
             and any(s.meant is Meant.RULED_OUT and details.time in s.mention.candidates for s in said.times),
         }
+        if said.does(Act.CORRECT, Act.DENY):
+            for span in said.ranges:  # "meglio la settimana dopo", "no, di pomeriggio"
+                out_of["date"] |= details.date is not None and not _in_days(span, details.date)
+                out_of["time"] |= details.time is not None and not _in_hours(span, details.time)
         for name in ("date", "time"):
             if (out_of[name] or name in said.rejected) and not wished[name]:
                 self._lose(name, turn)
@@ -439,17 +528,34 @@ class _Fold:
         self._fill(said, before, asked, turn)
         answers = asks_for_yes(asked) or confirms_by_name(said, self.held.slot())
         heard = spoken_after(turn, before, asked.spoken_by)
-        if answers and heard and self._restates_held(asked) and self._contact_settled():
+        one_offer = not self._other_offer_before(before)
+        if answers and heard and one_offer and self._restates_held(asked) and self._contact_settled():
             self.out.agreement, self.out.agreed_to = Agreement.VALID, binding(self.held)
         elif asked.dates or asked.times:
             self.out.agreement = Agreement.INVALID
+
+    def _other_offer_before(self, turn: Turn) -> bool:
+        """Whether the assistant had just asked about another slot, and nobody has spoken since."""
+        place = next(i for i, known in enumerate(self.turns) if known.number == turn.number)
+        now_named = self._restated(self._reading(turn))
+        for known in reversed(self.turns[:place]):
+            if known.speaker is Speaker.CALLER:
+                return False
+            earlier = self._reading(known)
+            if asks_for_yes(earlier) and self._restated(earlier).slots - now_named.slots:
+                return True
+        return False
 
     def _fill(self, said: CallerReading, before: Turn, asked: AssistantReading, turn: Turn) -> None:
         """A yes to one named day and/or time takes them over, unless the turn was a mismatch."""
         if asked.asks is not Asks.SLOT or not asked.yes_no or self.task is Task.DISDICI:
             return
         stance = self.held.stances.get(before.number, Stance.PLAIN)
-        if stance is Stance.MISMATCH or not spoken_after(turn, before, asked.spoken_by):
+        if (
+            stance is Stance.MISMATCH
+            or self._other_offer_before(before)
+            or not spoken_after(turn, before, asked.spoken_by)
+        ):
             return
         if _wished(said) and stance is Stance.OFFER:
             return
@@ -474,7 +580,7 @@ class _Fold:
 
     def _offered_time(self, asked: AssistantReading, stance: Stance) -> time | None:
         wanted = self.held.details.time
-        times = {self._time_of(m, None) for m in asked.times}
+        times = {self._time_of(m, None, asked) for m in asked.times}
         if stance is Stance.OFFER and len(times) > 1:
             times.discard(wanted)
         return times.pop() if len(times) == 1 else None
@@ -500,11 +606,21 @@ class _Fold:
 
     # --- the assistant's words ---------------------------------------------------------------------------------
 
-    def _restated(self, asked: AssistantReading) -> tuple[set[date | None], set[time | None]]:
+    def _restated(self, asked: AssistantReading) -> Restated:
         """The days and times of a turn, each taken as the value held where its words can mean that."""
-        return {self._day_of(m) for m in asked.dates}, {
-            self._time_of(m, self.held.details.date) for m in asked.times
-        }
+        day = self.held.details.date
+        days = {m: self._day_of(m) for m in asked.dates}
+        times = {m: self._time_of(m, day, asked) for m in asked.times}
+        together = ((days.get(s.day) if s.day else day, times.get(s.at)) for s in asked.slots)
+        return Restated(
+            frozenset(days.values()),
+            frozenset(times.values()),
+            frozenset(Slot(d, t) for d, t in together if d is not None and t is not None),
+            frozenset(
+                [d for m, d in days.items() if asked.leaves(m)]
+                + [t for m, t in times.items() if asked.leaves(m)]
+            ),
+        )
 
     def _day_of(self, mention: DateMention) -> date | None:
         """The day an assistant's words mean; None when they leave it open or do not add up."""
@@ -524,8 +640,8 @@ class _Fold:
             return False
         return not any(slot.day in mention.candidates and slot.day != known for slot in self.held.offered)
 
-    def _time_of(self, mention: TimeMention, day: date | None) -> time | None:
-        if mention.problems:
+    def _time_of(self, mention: TimeMention, day: date | None, asked: AssistantReading) -> time | None:
+        if mention.problems or not asked.fits_part_of_day(mention, self.held.details.time):
             return None
         if self.held.details.time in mention.candidates:
             return self.held.details.time
@@ -536,7 +652,8 @@ class _Fold:
 
     def _stance(self, reading: AssistantReading) -> Stance:
         wish = self.held.details
-        days, times = self._restated(reading)
+        restated = self._restated(reading)
+        days, times = set(restated.days), set(restated.times)
         old = self._own(self.held.target)
         if old is not None and self.task is Task.SPOSTA:
             days.discard(old.slot.day) if wish.date != old.slot.day else None
@@ -580,10 +697,10 @@ class _Fold:
     def _restate(self, reading: AssistantReading) -> None:
         if reading.says_unavailable:
             return
-        days, times = self._restated(reading)
-        if days and days == {self.held.details.date}:
+        restated = self._restated(reading)
+        if restated.days == {self.held.details.date}:
             self.out.given.add("date")
-        if times and times == {self.held.details.time}:
+        if restated.times == {self.held.details.time}:
             self.out.given.add("time")
 
     def _remember_offer(self, reading: AssistantReading) -> None:
@@ -596,7 +713,7 @@ class _Fold:
             if day is None:
                 continue
             free = {slot.at for slot in self.agenda.free if slot.day == day} & set(spoken.at.candidates)
-            at = free.pop() if len(free) == 1 else self._time_of(spoken.at, day)
+            at = free.pop() if len(free) == 1 else self._time_of(spoken.at, day, reading)
             if at is not None and Slot(day, at) not in slots:
                 slots.append(Slot(day, at))
         if slots:
@@ -618,8 +735,12 @@ class _Fold:
 
     def _reading(self, turn: Turn) -> AssistantReading:
         if turn.number not in self._read:
-            self._read[turn.number] = read_assistant(turn.heard_text, self._local(turn))
+            reading = read_assistant(turn.heard_text, self._local(turn))
+            self._read[turn.number] = with_spans(reading, self._minutes())
         return self._read[turn.number]
+
+    def _minutes(self) -> int:
+        return self.held.details.minutes or self.agenda.minutes
 
     def _local(self, turn: Turn) -> datetime:
         return (turn.began_at or self.context.now).astimezone(self.agenda.zone)
@@ -633,6 +754,9 @@ _WRONG_DAY = {
 }
 # Questions that a "no" can answer without touching the slot.
 _UNRELATED = frozenset({Asks.OTHER, Asks.PHONE, Asks.EMAIL, Asks.BOOKING})
+
+
+_TASK_OF = {Verb.NONE: Task.NESSUNO, Verb.MOVE: Task.SPOSTA, Verb.CANCEL: Task.DISDICI}
 
 
 def _fingerprint(held: Accumulator) -> tuple[object, ...]:
@@ -660,6 +784,27 @@ def _choose(said: CallerReading, mentions: Sequence[Said[M]], current: date | ti
         else:
             chosen.append(mention)
     return chosen[-1:] if len({m.candidates for m in chosen}) == 1 else chosen
+
+
+def _without_old(said: CallerReading) -> CallerReading:
+    """Where nothing is to be moved, "l'appuntamento di giovedì" is a wish."""
+    return replace(
+        said,
+        dates=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.dates),
+        times=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.times),
+    )
+
+
+def _plain_yes(said: CallerReading) -> bool:
+    return said.does(Act.AFFIRM) and not said.does(Act.DENY, Act.HEDGE, Act.CORRECT)
+
+
+def _in_days(span: RangeMention, day: date) -> bool:
+    return (span.date_from is None or span.date_from <= day) and (span.date_to is None or day < span.date_to)
+
+
+def _in_hours(span: RangeMention, at: time) -> bool:
+    return (span.time_from is None or span.time_from <= at) and (span.time_to is None or at < span.time_to)
 
 
 def _wished(said: CallerReading) -> list[DateMention | TimeMention]:
