@@ -1,7 +1,7 @@
 """How often days and times of real Italian examples are read right, beside plain dateparser.
 
-Run: python -m bench.dates [folder with duckling_it_time.jsonl and rustling_it_time.jsonl] [--wrong]
-The folder may also come from BENCH_DATA; the default is ../shared/data.
+Run: make bench ARGS="dates FOLDER [--wrong]"; FOLDER (or BENCH_DATA) holds duckling_it_time.jsonl and
+rustling_it_time.jsonl: one example a line, with utterance, reference and expected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from engine.understanding.dates import find_dates
 from engine.understanding.times import find_times
 
 FILES = ("duckling_it_time.jsonl", "rustling_it_time.jsonl")
-DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
 # Rows no booking could need, by reason; the first that fits counts.
 EXCLUDED: dict[str, re.Pattern[str]] = {
@@ -127,10 +126,15 @@ def plain(row: Row) -> str:
     return "right" if same else "wrong"
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int:
     """Print both scores, the rows left out, and with --wrong what we miss."""
     paths = [argument for argument in arguments if not argument.startswith("--")]
-    folder = Path(paths[0] if paths else os.environ.get("BENCH_DATA", DEFAULT_FOLDER))
+    folder = Path(paths[0] if paths else os.environ.get("BENCH_DATA", "."))
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        print(
+            f"dates: {', '.join(missing)} not found in {folder}; name the folder they are in", file=sys.stderr
+        )
+        return 2
     excluded: Counter[str] = Counter()
     examples = list(rows(folder, excluded))
     readers: dict[str, Callable[[Row], str]] = {"ours": ours, "dateparser alone": plain}
@@ -161,7 +165,8 @@ def main(arguments: list[str]) -> None:
     print(
         "right: as expected; open: among several candidates; asked: flagged; nothing: not seen; wrong: silent"
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
