@@ -1,5 +1,9 @@
-# make demo   install, start the server on embedded defaults, play calls through it
-# make test   lint, types, unit tests, rehearsals and whole calls over real sockets
+# make demo    install, start the server on embedded defaults, play calls through it
+# make test    lint, types, unit tests, rehearsals and whole calls over real sockets
+# make lint    only the lint and type checks of make test
+# make serve   answer calls; needs GEMINI_API_KEY
+# make bench   list the measurements; make bench ARGS="NAME …" runs one
+# make clean   remove what was installed and cached; var/ with the bookings stays
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench serve lock install clean
 
@@ -12,7 +16,12 @@ ARGS ?=
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-# Checked on every run, so that what is missing is said before anything else.
+# A Python that has gone since the installation calls for a new one.
+ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
+.PHONY: $(READY)
+endif
+
+# What the machine lacks is said before anything is installed.
 $(READY): pyproject.toml $(LOCK)
 	@python=$$(.ci/preflight) && "$$python" -m venv --clear $(VENV)
 	@echo "Installing the locked packages into $(VENV) …"
@@ -31,14 +40,14 @@ test: $(READY) lint
 	@$(PY) -m pytest $(ARGS)
 
 lint: $(READY)
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports --no-logo
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) $(VENV)/bin/lint-imports --no-logo
 
 format: $(READY)
-	@$(VENV)/bin/ruff check --fix .
-	@$(VENV)/bin/ruff format .
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
 
 bench: $(READY)
 	@$(PY) -m bench $(ARGS)
@@ -49,4 +58,4 @@ lock:
 		--no-emit-index-url --no-emit-find-links --no-header -q -o $(LOCK)
 
 clean:
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
