@@ -1,0 +1,304 @@
+"""The program as it is started: refusing to start, answering, killed in the middle of a call, and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import main
+from storage import bookings, calls, journal
+from storage.availability import is_available
+from storage.settings import StorageSettings
+from tests.calls.lineup import ROOT, Part, furnish, instant, local
+from transport.clock import SystemClock
+from transport.simulation.caller import Dialled, SimulatedCaller
+from transport.simulation.persona import Persona, Reaction, Reply
+from transport.simulation.scenarios import spoken, working_days
+
+_OURS = ("VBS_", "GEMINI_API_KEY", "DATABASE_URL")
+_START_S = 40.0
+_CALL_S = 60.0
+
+
+def environment(**ours: str) -> dict[str, str]:
+    """The environment of a program that knows only what it is told here."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | ours
+
+
+def emulated(store: Path) -> dict[str, str]:
+    return environment(
+        VBS_GEMINI__EMULATOR="true",
+        VBS_SERVER__PORT="0",
+        VBS_SERVER__DRAIN_S="0",
+        VBS_STORAGE__URL=f"sqlite:///{store}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """main.py serve, running; `url` is its address."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        assert await self.process.wait() == -signal.SIGKILL
+
+    async def stop(self) -> int:
+        """SIGTERM; its exit status."""
+        self.process.terminate()
+        return await asyncio.wait_for(self.process.wait(), _START_S)
+
+
+def logged(log: Path) -> str:
+    return log.read_text(encoding="utf-8")
+
+
+async def run(*arguments: str, env: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
+    """Run main.py to its end: exit status, stdout, stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "main.py",
+        *arguments,
+        cwd=ROOT,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def serving(env: Mapping[str, str], log: Path) -> AsyncIterator[Program]:
+    """main.py serve, ready for calls; what it logs goes to the file `log`."""
+    with log.open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "main.py",
+            "serve",
+            cwd=ROOT,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+    try:
+        assert process.stdout is not None
+        said = (await asyncio.wait_for(process.stdout.readline(), _START_S)).decode()
+        assert "Pages: " in said, logged(log)
+        yield Program(process, said.partition("Pages: ")[2].strip().removesuffix("/chiamate"))
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+# --- Starting -------------------------------------------------------------------------------------------------
+
+
+async def test_serve_without_a_key_refuses_and_says_why_in_one_line(tmp_path: Path) -> None:
+    store = tmp_path / "none.db"
+    env = environment(VBS_STORAGE__URL=f"sqlite:///{store}", VBS_SERVER__PORT="0")
+    status, out, err = await run("serve", env=env, seconds=_START_S)
+    assert status not in (0, -signal.SIGKILL)
+    assert out == ""
+    (line,) = err.splitlines()
+    assert "GEMINI_API_KEY" in line and "Traceback" not in line
+    assert not store.exists()
+
+
+async def test_serve_with_the_emulator_answers_and_stops(tmp_path: Path) -> None:
+    async with (
+        serving(emulated(tmp_path / "calls.db"), tmp_path / "log") as program,
+        aiohttp.ClientSession() as session,
+    ):
+        async with session.get(f"{program.url}/healthz") as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok", "active_calls": 0})
+        async with session.get(f"{program.url}/chiamate") as answer:
+            assert answer.status == 200
+        assert await program.stop() == 0, logged(tmp_path / "log")
+
+
+# --- Killed ---------------------------------------------------------------------------------------------------
+
+HELD = "SELECT count(*) FROM pending_bookings WHERE status = 'awaiting_confirm'"
+BOOKED = "SELECT count(*) FROM consultations"
+
+#: What must never be found in a store, whenever its server was killed.
+HALF_WRITTEN = {
+    "a booking without all of its cells": """
+        SELECT id FROM consultations AS b WHERE status = 'confirmed' AND minutes / 15 <>
+            (SELECT count(*) FROM slot_locks WHERE consultation_id = b.id)
+        UNION ALL SELECT id FROM appointment_bookings AS b WHERE status = 'confirmed' AND minutes / 15 <>
+            (SELECT count(*) FROM slot_locks WHERE appointment_id = b.id)""",
+    "a hold without all of its cells": """
+        SELECT token FROM pending_bookings AS h WHERE status = 'awaiting_confirm' AND minutes / 15 <>
+            (SELECT count(*) FROM slot_locks WHERE hold_id = h.token)""",
+    "a cell whose owner does not own it": """
+        SELECT cell FROM slot_locks AS l WHERE NOT EXISTS
+            (SELECT 1 FROM pending_bookings WHERE token = l.hold_id AND status = 'awaiting_confirm')
+        AND NOT EXISTS (SELECT 1 FROM consultations WHERE id = l.consultation_id AND status = 'confirmed')
+        AND NOT EXISTS (SELECT 1 FROM appointment_bookings WHERE id = l.appointment_id AND status = 'confirmed')""",
+    "a confirmed hold without its booking": """
+        SELECT token FROM pending_bookings WHERE status = 'confirmed' AND booking_id NOT IN
+            (SELECT id FROM consultations UNION SELECT id FROM appointment_bookings)""",
+    "a booking whose call does not know of it": """
+        SELECT b.id FROM consultations AS b JOIN voice_calls AS c ON c.id = b.voice_call_id
+        WHERE c.stage <> 'completato' OR json_extract(c.metadata, '$.bookingId') <> b.id""",
+    "a completed call without a booking": """
+        SELECT id FROM voice_calls AS c WHERE stage = 'completato' AND NOT EXISTS
+            (SELECT 1 FROM consultations WHERE voice_call_id = c.id)""",
+    "a call that counts other analyses than there are": """
+        SELECT id FROM voice_calls AS c WHERE last_analysis <>
+            (SELECT count(*) FROM call_analyses WHERE call_id = c.id)""",
+    "a row that points nowhere": "PRAGMA foreign_key_check",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Booker:
+    """One caller with a store of her own: wants `start` and answers its readback with `answer`."""
+
+    folder: Path
+    dialled: Dialled
+    persona: Persona
+    start: str
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "calls.db"
+
+    def faults(self) -> list[str]:
+        """What is half written, read without our own code."""
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            return [what for what, query in HALF_WRITTEN.items() if connection.execute(query).fetchall()]
+
+    def count(self, query: str) -> int:
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
+            found: int = connection.execute(query).fetchone()[0]
+            return found
+
+
+def prepared(folder: Path, answer: Reply) -> Booker:
+    """A store with one consultant, one client, and one free start on the next working day."""
+    folder.mkdir()
+    start = f"{working_days(datetime.now(UTC), 1)[0]}T15:00"
+    persona = Persona(
+        "Ada",
+        (
+            Reaction(
+                "come posso aiutarti|quale preferisci|ti va bene",
+                Reply(f"Vorrei prenotare {spoken(instant(start))}."),
+                times=3,
+            ),
+            Reaction(r"conferm\w*\?", answer, times=3),
+        ),
+    )
+    database = main.open_database(StorageSettings(url=f"sqlite:///{folder}/calls.db"))
+    try:
+        dialled = database.run_blocking(lambda: furnish(Part(persona, free=(start,))))
+    finally:
+        database.close()
+    return Booker(folder, dialled, persona, start)
+
+
+async def killed(booker: Booker, when: str) -> None:
+    """Call, and kill -9 the server as soon as the query `when` counts something in its store."""
+    log = booker.folder / "log"
+    async with serving(emulated(booker.store), log) as program, aiohttp.ClientSession() as session:
+        caller = SimulatedCaller(
+            f"{program.url}/bridge/fork", booker.dialled, booker.persona, SystemClock(), timeout_s=_CALL_S
+        )
+        call = asyncio.create_task(caller.run(session))
+        while not booker.count(when):
+            assert not call.done(), f"{caller.record}\n{logged(log)}"
+            await asyncio.sleep(0.02)
+        await program.kill()
+        assert booker.faults() == []
+        with suppress(aiohttp.ClientError, OSError):
+            await call
+        assert caller.record.ended_by in ("", "server")
+
+
+async def restarted(booker: Booker) -> None:
+    """Start the server again on the same store, and stop it."""
+    log = booker.folder / "log"
+    async with serving(emulated(booker.store), log) as program, aiohttp.ClientSession() as session:
+        async with session.get(f"{program.url}/chiamate") as answer:
+            page = await answer.text()
+        assert "interrotta" in page
+        assert await program.stop() == 0, logged(log)
+    assert "closed as interrupted" in logged(log)
+
+
+def read_after(booker: Booker, look: Callable[[], None]) -> None:
+    """What our own code finds in the store once all is over."""
+    database = main.open_database(StorageSettings(url=f"sqlite:///{booker.store}"))
+    try:
+        database.run_blocking(look)
+    finally:
+        database.close()
+
+
+@pytest.mark.timeout(180)
+async def test_a_server_killed_in_the_middle_of_a_call_leaves_nothing_half_written(tmp_path: Path) -> None:
+    holding = prepared(tmp_path / "holding", Reply(""))
+    booked = prepared(tmp_path / "booked", Reply("Sì, confermo."))
+    await asyncio.gather(killed(holding, HELD), killed(booked, BOOKED))
+    assert (holding.count(HELD), holding.count(BOOKED)) == (1, 0)
+    assert (booked.count(HELD), booked.count(BOOKED)) == (0, 1)
+    await asyncio.gather(restarted(holding), restarted(booked))
+    assert holding.faults() == booked.faults() == []
+
+    def interrupted() -> None:
+        (call,) = calls.list_calls()
+        assert call.interrupted and call.end_reason == "interrotta" and call.ended_at is not None
+        assert journal.broken_at(call.id) is None
+
+    def hold_expires() -> None:
+        interrupted()
+        later = datetime.now(UTC) + timedelta(minutes=16)
+        consultant = holding.dialled.consultant_id
+        assert consultant is not None
+        assert is_available(consultant, instant(holding.start), 60, now=later)
+        assert not is_available(consultant, instant(holding.start), 60, now=datetime.now(UTC))
+        assert bookings.expire_holds(later) == 1
+        assert bookings.all_in_force() == []
+
+    def booking_stands() -> None:
+        interrupted()
+        (booking,) = bookings.all_in_force()
+        assert local(booking.start) == booked.start
+        assert bookings.expire_holds(datetime.now(UTC) + timedelta(minutes=16)) == 0
+
+    read_after(holding, hold_expires)
+    read_after(booked, booking_stands)
+    assert (holding.count("SELECT count(*) FROM slot_locks"), holding.count(HELD)) == (0, 0)
+    assert holding.faults() == booked.faults() == []
+
+
+# --- The demo -------------------------------------------------------------------------------------------------
+
+
+async def test_the_demo_comes_out_as_expected() -> None:
+    status, out, err = await run("demo", "--once", env=environment(), seconds=60)
+    assert status == 0, out + err
+    assert "8 of 8 calls came out as expected" in out
