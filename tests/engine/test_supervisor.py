@@ -1,0 +1,451 @@
+"""The supervisor fails closed: whatever breaks, nothing is booked, the state stays, and the journal says why."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import engine.analysis
+from engine.extraction.local import LocalExtractor
+from engine.ports import AnalysisResult, ExtractorError, Mention, MentionKind
+from engine.supervisor import Supervisor, Told, metadata_of, opening_state, restored_state
+from engine.turns import Turn
+from fsm.booking import BookingMachine
+from fsm.stages import Stage, Task
+from storage import bookings, calls, journal
+from storage.database import Database
+from storage.errors import StoreUnavailable
+from tests.engine.scene import DIALLED_LEAD, LINE, ROME, THREE, Scene, scene
+
+ASKS = "C: Vorrei prenotare mercoledì alle 15"
+READBACK = "A: Mercoledì 11 febbraio alle 15, confermi?"
+YES = "C: Sì"
+WAIT = "A: Un attimo, verifico."
+BOOKED = ["2026-02-11T15:00"]
+
+
+@dataclass
+class Pointing:
+    """An extractor that answers with what it is told to, and remembers what it was asked."""
+
+    answer: tuple[Mention, ...] | Exception = ()
+    asked: list[list[str]] = field(default_factory=list)
+
+    async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+        self.asked.append([turn.text for turn in turns])
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Desk:
+    """A call with its supervisor."""
+
+    call: Scene
+    supervisor: Supervisor
+    extractor: Pointing
+    told: list[Told]
+
+    async def say(self, *lines: str, **given: Any) -> AnalysisResult:
+        self.call.add(*lines)
+        return await self.analyse(self.call.new(), **given)
+
+    async def analyse(self, new: Sequence[int], **given: Any) -> AnalysisResult:
+        values: dict[str, Any] = {
+            "call_over": False,
+            "pending_speech": False,
+            "unheard": False,
+            "still_valid": lambda: True,
+        }
+        return await self.supervisor.analyse(
+            list(self.call.turns), new=new, now=self.call.now, **{**values, **given}
+        )
+
+    async def complete(self) -> None:
+        await self.say(ASKS, READBACK)
+        assert self.supervisor.state.stage is Stage.DATI_COMPLETI
+
+    def journal(self) -> list[dict[str, Any]]:
+        return [dict(entry.entry) for entry in self.call.detail().journal]
+
+    def analyses(self) -> list[Any]:
+        found: list[Any] = self.call.do(lambda: calls.analyses(self.call.conversation.call_id or ""))
+        return found
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with scene() as call:
+        told: list[Told] = []
+        extractor = Pointing()
+        supervisor = Supervisor(call.conversation, call.database, call.rulebook, extractor, watch=told.append)
+        yield Desk(call, supervisor, extractor, told)
+
+
+# --- As it goes when nothing breaks -----------------------------------------------------------------------
+
+
+async def test_a_booking_is_told_and_written_down(desk: Desk) -> None:
+    await desk.complete()
+    result = await desk.say(YES, WAIT)
+    assert desk.call.bookings() == BOOKED
+    assert (len(result.notices), result.again) == (1, False)
+    assert [entry["event"] for entry in desk.journal()] == ["interesse", "completa", "conferma", "successo"]
+    detail = desk.call.detail()
+    assert detail.metadata["bookingCreated"] is True
+    assert detail.metadata["bookingType"] == "consultation"
+    assert detail.metadata["callbackRequested"] is False
+
+
+async def test_each_entry_names_its_rule_its_facts_and_what_changed(desk: Desk) -> None:
+    await desk.say(ASKS, READBACK)
+    first, second = desk.journal()
+    assert (first["from"], first["to"], first["rule"], first["turn"], first["analysis"]) == (
+        "nessun_intento", "raccolta_dati", "interesse", 2, 1,
+    )  # fmt: skip
+    assert first["changes"]["time"] == {"old": None, "new": "15:00:00"}
+    assert second["changes"] == {}
+    assert second["facts"]["missing"] == 0
+
+
+async def test_a_refused_event_is_in_the_journal_with_its_guard(desk: Desk) -> None:
+    desk.call.take("2026-02-11T15:00")
+    await desk.say(ASKS, READBACK)
+    refused = desk.journal()[1]
+    assert (refused["event"], refused["guard"], refused["from"], refused["to"]) == (
+        "completa", "slot_held", "raccolta_dati", "raccolta_dati",
+    )  # fmt: skip
+    assert refused["notices"] == ["slot_occupato"]
+
+
+async def test_notices_without_an_event_are_in_the_journal(desk: Desk) -> None:
+    await desk.say("C: Vorrei parlare con una persona", "A: Capisco.")
+    (entry,) = desk.journal()
+    assert (entry["event"], entry["notices"]) == (None, ["persona"])
+
+
+async def test_an_analysis_without_an_event_is_recorded_with_the_availability_it_saw(desk: Desk) -> None:
+    await desk.say("C: Buongiorno", "A: Buongiorno.")
+    assert desk.journal() == []
+    (recorded,) = desk.analyses()
+    assert "2026-02-11T15:00" in recorded.availability
+    assert recorded.facts["requested"] == "nessuno"
+    assert recorded.last_turn == 2
+
+
+async def test_the_stored_state_is_the_one_to_go_on_from(desk: Desk) -> None:
+    await desk.complete()
+    stored = desk.call.do(lambda: calls.call_state(desk.call.conversation.call_id or ""))
+    state = restored_state(stored)
+    assert (state.held, state.stage, state.task, state.analyses) == (
+        desk.supervisor.state.held, Stage.DATI_COMPLETI, Task.PRENOTA, 1,
+    )  # fmt: skip
+    again = Supervisor(
+        desk.call.conversation, desk.call.database, desk.call.rulebook, desk.extractor, state=state
+    )
+    await replace(desk, supervisor=again).say(YES, WAIT)
+    assert desk.call.bookings() == BOOKED
+
+
+@pytest.mark.parametrize(
+    "damage", [{"stage": "dati"}, {"task": "vola"}, {"state": {"details": {"date": "x"}}}]
+)
+async def test_a_damaged_state_is_refused(desk: Desk, damage: dict[str, Any]) -> None:
+    await desk.complete()
+    stored = desk.call.do(lambda: calls.call_state(desk.call.conversation.call_id or ""))
+    with pytest.raises((ValidationError, ValueError)):
+        restored_state(replace(stored, **damage))
+
+
+# --- When a part breaks -----------------------------------------------------------------------------------
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("broken: mario@gmail.com")
+
+
+PARTS: dict[str, tuple[Any, str]] = {
+    "understanding": (engine.analysis, "read"),
+    "the machine": (BookingMachine, "fire"),
+    "the store's agenda": (engine.analysis.availability, "available_starts"),
+    "the store's commit": (bookings, "confirm"),
+    "the record": (calls, "record_analysis"),
+    "the metadata": (calls, "note_metadata"),
+}
+
+
+@pytest.mark.parametrize(("where", "name"), PARTS.values(), ids=PARTS)
+async def test_whatever_breaks_nothing_is_booked_and_the_journal_says_why(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    await desk.complete()
+    before, held, steps = desk.supervisor.state, desk.call.hold(), len(desk.journal())
+    plain = before.held.to_plain()
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, broken)
+        result = await desk.say(YES, WAIT)
+    assert result == AnalysisResult()
+    assert desk.call.bookings() == []
+    assert desk.supervisor.state is before
+    assert before.held.to_plain() == plain
+    assert desk.call.hold() == held  # as before: the transaction was rolled back
+    (entry,) = desk.journal()[steps:]
+    assert (entry["event"], entry["outcome"]) == (None, "errore_interno")
+    assert "non è stato prenotato nulla" in entry["why"]
+    assert len(desk.told) == 1
+
+
+@pytest.mark.parametrize(("where", "name"), PARTS.values(), ids=PARTS)
+async def test_after_a_failure_the_call_goes_on_and_can_still_book(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    await desk.complete()
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, broken)
+        await desk.say(YES, WAIT)
+    await desk.say("A: Mercoledì 11 febbraio alle 15, conferma?", YES, WAIT)
+    assert desk.call.bookings() == BOOKED
+
+
+async def test_rules_that_break_book_nothing(desk: Desk) -> None:
+    await desk.complete()
+
+    class Broken:
+        decide = staticmethod(broken)
+
+    rulebook = replace(desk.call.rulebook, decider=Broken())  # type: ignore[arg-type]
+    supervisor = Supervisor(
+        desk.call.conversation, desk.call.database, rulebook, desk.extractor, state=desk.supervisor.state
+    )
+    result = await replace(desk, supervisor=supervisor).say(YES, WAIT)
+    assert (result, desk.call.bookings()) == (AnalysisResult(), [])
+
+
+async def test_a_journal_that_breaks_takes_the_booking_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No booking without its entry; that the failure cannot be noted either is no second failure."""
+    await desk.complete()
+    monkeypatch.setattr(journal, "append", broken)
+    assert await desk.say(YES, WAIT) == AnalysisResult()
+    assert desk.call.bookings() == []
+
+
+async def test_a_store_that_does_not_answer_books_nothing(desk: Desk) -> None:
+    await desk.complete()
+
+    class Gone:
+        async def run(self, work: Callable[[], Any], *, still_valid: Any = None) -> Any:
+            raise StoreUnavailable("the database does not answer")
+
+    supervisor = Supervisor(
+        desk.call.conversation, Gone(), desk.call.rulebook, desk.extractor, state=desk.supervisor.state
+    )
+    assert await replace(desk, supervisor=supervisor).say(YES, WAIT) == AnalysisResult()
+
+
+async def test_a_failure_is_logged_without_what_was_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.complete()
+    monkeypatch.setattr(bookings, "confirm", broken)
+    with caplog.at_level(logging.INFO):
+        await desk.say(YES, WAIT)
+    assert desk.call.conversation.id in caplog.text
+    assert "mario@gmail.com" not in caplog.text
+
+
+# --- Overtaken, pending, unheard --------------------------------------------------------------------------
+
+
+async def test_what_is_overtaken_leaves_no_trace_and_is_analysed_again(desk: Desk) -> None:
+    await desk.complete()
+    before, steps = desk.supervisor.state, desk.journal()
+    result = await desk.say(YES, WAIT, still_valid=lambda: False)
+    assert (result.again, result.notices) == (True, ())
+    assert desk.supervisor.state is before
+    assert (desk.call.bookings(), desk.journal(), len(desk.analyses())) == ([], steps, 1)
+    assert desk.call.hold() is not None
+    assert len(desk.told) == 1
+
+
+async def test_a_correction_that_overtakes_the_yes_is_heard(desk: Desk) -> None:
+    await desk.complete()
+    desk.call.add(YES, WAIT)
+    new = desk.call.new()
+    assert (await desk.analyse(new, still_valid=lambda: False)).again
+    desk.call.add("C: Anzi no, meglio giovedì", "A: Giovedì 12 febbraio alle 15, confermi?")
+    await desk.analyse([*new, *desk.call.new()])
+    assert desk.call.bookings() == []
+    assert desk.supervisor.state.held.slot() == replace(THREE, day=THREE.day.replace(day=12))
+
+
+async def test_still_valid_is_asked_when_all_is_done_but_not_yet_committed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.complete()
+    seen: list[str] = []
+    real = calls.note_metadata
+
+    def noting(*given: Any) -> None:
+        seen.append("done")
+        real(*given)
+
+    monkeypatch.setattr(calls, "note_metadata", noting)
+    await desk.say(YES, WAIT, still_valid=lambda: seen.append("asked") is None)
+    assert seen == ["done", "asked"]
+    assert desk.call.bookings() == BOOKED
+
+
+async def test_a_yes_waits_for_speech_without_words(desk: Desk) -> None:
+    await desk.complete()
+    desk.call.add(YES, WAIT)
+    new = desk.call.new()
+    before = desk.supervisor.state
+    result = await desk.analyse(new, pending_speech=True)
+    assert (result.again, desk.supervisor.state, desk.call.bookings()) == (True, before, [])
+    assert len(desk.analyses()) == 1
+    await desk.analyse(new)
+    assert desk.call.bookings() == BOOKED
+
+
+async def test_speech_that_was_given_up_is_no_yes(desk: Desk) -> None:
+    await desk.complete()
+    result = await desk.say(YES, WAIT, unheard=True)
+    assert desk.call.bookings() == []
+    assert "non sono arrivate" in result.notices[0]
+
+
+async def test_one_analysis_at_a_time(desk: Desk) -> None:
+    desk.call.add(ASKS, READBACK)
+    first = desk.call.new()
+    desk.call.add(YES, WAIT)
+    second = desk.call.new()
+    await asyncio.gather(desk.analyse(first), desk.analyse(second))
+    assert [entry["analysis"] for entry in desk.journal()] == [1, 1, 2, 2]
+    assert desk.call.bookings() == BOOKED
+
+
+async def test_who_watches_is_told_once_it_is_committed(desk: Desk) -> None:
+    in_force: list[list[str]] = []
+    supervisor = Supervisor(
+        desk.call.conversation,
+        desk.call.database,
+        desk.call.rulebook,
+        desk.extractor,
+        watch=lambda told: in_force.append(desk.call.bookings()),
+    )
+    await replace(desk, supervisor=supervisor).say(ASKS, READBACK, YES, WAIT)
+    assert in_force == [BOOKED]
+
+
+# --- The end of the call ----------------------------------------------------------------------------------
+
+
+async def test_at_the_end_the_hold_is_let_go_and_the_stage_stays(desk: Desk) -> None:
+    await desk.complete()
+    await desk.supervisor.finish(desk.call.now, "hangup")
+    assert desk.call.hold() is None
+    call = desk.call.detail().call
+    assert (call.stage, call.end_reason, call.ended_at) == ("dati_completi", "hangup", desk.call.now)
+    assert desk.call.bookings() == []
+
+
+async def test_at_the_end_a_booking_stays(desk: Desk) -> None:
+    await desk.say(ASKS, READBACK, YES, call_over=True)
+    await desk.supervisor.finish(desk.call.now, "hangup")
+    assert desk.call.bookings() == BOOKED
+
+
+# --- The other extractor ----------------------------------------------------------------------------------
+
+
+async def test_it_is_asked_about_what_the_caller_says_while_booking_is_the_subject(desk: Desk) -> None:
+    await desk.say("C: Buongiorno", "A: Buongiorno.")
+    assert desk.extractor.asked == []
+    await desk.complete()
+    assert desk.extractor.asked == []
+    await desk.say("C: Va bene così", "A: Confermi?")
+    assert desk.extractor.asked == [["Va bene così"]]
+
+
+@pytest.mark.parametrize("error", [ExtractorError("late"), RuntimeError("broken"), TimeoutError()])
+async def test_when_it_fails_the_local_grammars_serve_alone(desk: Desk, error: Exception) -> None:
+    await desk.complete()
+    desk.extractor.answer = error
+    await desk.say("C: Anzi giovedì", "A: Giovedì 12 febbraio alle 15, conferma?")
+    await desk.say(YES, WAIT)
+    assert len(desk.extractor.asked) == 2
+    assert desk.call.bookings() == ["2026-02-12T15:00"]
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        Mention(MentionKind.DATE, 3, "giovedì"),  # words nobody said
+        Mention(MentionKind.TIME, 3, "alle 10"),
+        Mention(MentionKind.DATE, 1, "giovedì"),  # of another turn
+        Mention(MentionKind.DATE, 99, "giovedì"),
+        Mention(MentionKind.DATE, 3, ""),
+        Mention(MentionKind.TIME, 3, "Sì"),  # said, but no time
+        Mention(MentionKind.EMAIL, 3, "Sì"),
+    ],
+)
+async def test_what_nobody_said_changes_nothing(desk: Desk, mention: Mention) -> None:
+    await desk.complete()
+    desk.extractor.answer = (mention,)
+    await desk.say(YES, WAIT)
+    assert desk.supervisor.state.held.slot() == THREE
+    assert desk.call.bookings() == BOOKED
+
+
+async def test_pointing_at_the_same_words_changes_nothing(desk: Desk) -> None:
+    await desk.complete()
+    desk.extractor.answer = await LocalExtractor(ROME).extract(desk.call.turns)
+    await desk.say("C: Sì, mercoledì alle 15", WAIT)
+    assert desk.call.bookings() == BOOKED
+
+
+# --- Where it begins --------------------------------------------------------------------------------------
+
+
+def test_the_number_we_dialled_is_known_from_the_start() -> None:
+    with scene(DIALLED_LEAD) as call:
+        assert opening_state(call.conversation).held.details.phone == LINE
+    with scene() as call:
+        assert opening_state(call.conversation).held.details.phone is None
+
+
+def test_what_is_stored_with_the_call_about_its_booking() -> None:
+    with scene() as call:
+        assert metadata_of(call.state) == {
+            "bookingCreated": False,
+            "bookingId": None,
+            "bookingType": None,
+            "callbackRequested": False,
+        }
+        call.say(ASKS, READBACK, YES, WAIT)
+        (made,) = call.do(bookings.all_in_force)
+        assert metadata_of(call.state) == {
+            "bookingCreated": True,
+            "bookingId": made.id,
+            "bookingType": "consultation",
+            "callbackRequested": False,
+        }
+
+
+async def test_a_conversation_outside_of_calls_books_without_a_record(desk: Desk) -> None:
+    """A chat has no stored call: only its bookings are written."""
+    database: Database = desk.call.database
+    conversation = replace(desk.call.conversation, call_id=None)
+    supervisor = Supervisor(conversation, database, desk.call.rulebook, desk.extractor)
+    await replace(desk, supervisor=supervisor).say(ASKS, READBACK, YES, WAIT)
+    assert desk.call.bookings() == BOOKED
+    assert desk.journal() == []
