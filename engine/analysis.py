@@ -397,6 +397,8 @@ class _Run:
             self.hold = result
             return True
         self.hold = None
+        if result is Refusal.OUTSIDE_HOURS and self.agenda.open_at(slot.at, slot.day):
+            result = Refusal.SLOT_TAKEN  # within the hours, but no start that can be booked
         self.outcome = _OUTCOMES[result]
         return False
 

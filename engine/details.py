@@ -59,8 +59,8 @@ class Accumulator:
     unsettled words can mean, with the problem. `offered`: the slots the assistant last named.
     `stances`: assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in
     pieces. `target`: id of the own booking to move or cancel; `unknown_target`: the caller named one
-    that is none; `booking`: id of the booking that is this call's own. `silent`, `waiting`, `attempts`:
-    the counters of DESIGN §3.
+    that is none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the
+    booking that is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
     """
 
     details: Details = field(default_factory=Details)
@@ -78,6 +78,7 @@ class Accumulator:
     email_suggestion: str | None = None
     target: str | None = None
     unknown_target: bool = False
+    spoken_of: str | None = None
     booking: str | None = None
     silent: int = 0
     waiting: int = 0

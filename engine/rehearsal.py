@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,7 +152,9 @@ def read_dialogue(path: Path) -> Dialogue:
     except UnicodeDecodeError as error:
         raise RehearsalError(f"{path}: is not UTF-8: {error.reason}") from error
     except tomllib.TOMLDecodeError as error:
-        raise RehearsalError(f"{path}: {error}") from error
+        line = re.search(r"at line (\d+)", str(error))
+        number = line.group(1) if line else path.read_text(encoding="utf-8").count("\n") + 1
+        raise RehearsalError(f"{path}:{number}: {error}") from error
     try:
         return Dialogue.model_validate(data)
     except ValidationError as error:
@@ -197,8 +200,10 @@ async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extract
     turns: list[Turn] = []
     analysed = 0
 
+    unheard = False
+
     async def analyse(at: datetime, *, over: bool = False) -> None:
-        nonlocal analysed
+        nonlocal analysed, unheard
         new = [turn.number for turn in turns if turn.number > analysed]
         if not new:
             return
@@ -209,10 +214,10 @@ async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extract
             now=at,
             call_over=over,
             pending_speech=False,
-            unheard=False,
+            unheard=unheard,
             still_valid=lambda: True,
         )
-        analysed = len(turns)
+        analysed, unheard = turns[-1].number, False
 
     at = now
     waiting = False  # a turn was cut off: its analysis waits for the words that cut it
@@ -225,8 +230,10 @@ async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extract
             waiting = turns[-1].cut_off
             if not waiting:
                 await analyse(at)
+        elif not written.caller:
+            unheard = True
         else:
-            turns.append(Turn(number, Speaker.CALLER, written.caller or "", began, at))
+            turns.append(Turn(number, Speaker.CALLER, written.caller, began, at))
             if waiting:
                 waiting = False
                 await analyse(at)

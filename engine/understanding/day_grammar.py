@@ -112,6 +112,7 @@ _FEASTS = phrase_table(italian.FEASTS)
 _COMING = phrase_table(dict.fromkeys(italian.COMING_AFTER, True))
 _EVERY = phrase_table(dict.fromkeys(italian.EVERY, True))
 _BESIDE = phrase_table(italian.BESIDE)
+_HOUR_ARTICLES = frozenset({"alle", "le", "alla", "ore", "dalle", "dopo", "prima", "verso"})
 _DIGITS = frozenset("0123456789")
 _MONTHS = italian.MONTHS | italian.SHORT_MONTHS
 _FIRST_YEAR, _LAST_YEAR, _CENTURY, _PIVOT = 1900, 2199, 2000, 70
@@ -524,6 +525,8 @@ def _beside(tokens: Tokens, i: int) -> Atom | None:
     days, end = found
     at = end + 1 if word(tokens, end) in italian.OF else end
     said = word(tokens, at)
+    if said in _HOUR_ARTICLES:
+        return None  # "il giorno dopo, alle 15" counts from what was talked about
     day = next(
         (
             atom

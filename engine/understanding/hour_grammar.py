@@ -123,7 +123,7 @@ def _is_strong(tokens: Tokens, lead: int, at: int) -> bool:
     said = word(tokens, lead)
     if at == lead:
         return False
-    if said == "ore" and number_at(tokens, lead - 1) is not None:
+    if said == "ore" and not tokens[lead].cut and number_at(tokens, lead - 1) is not None:
         return False
     if said == "h" and word(tokens, at) == "24":
         return False

@@ -6,7 +6,7 @@ Whether it is a readback *of the values we hold* is decided in reading.py; here 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 from itertools import pairwise
@@ -102,11 +102,17 @@ class AssistantReading:
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[!?…]")
 
 
-def read_assistant(text: str, now: datetime) -> AssistantReading:
-    """Read the heard `text` of an assistant turn spoken at `now` (aware, in the consultant's zone)."""
+def read_assistant(text: str, now: datetime, minutes: int = 60) -> AssistantReading:
+    """Read the heard `text` of an assistant turn spoken at `now` (aware, in the consultant's zone).
+
+    `minutes` is how long the booking would take.
+    """
     # Names are blanked, not cut, so that offsets hold.
     flat = fold(it.WITH_WHOM.sub(lambda match: " " * len(match.group()), text))
-    said_dates, said_times = find_dates(text, now), find_times(text)
+    ranges, verb = find_ranges(text, now), _verb(flat)
+    spans = _spans_as_times(text, ranges, verb, minutes)
+    said_dates = find_dates(text, now)
+    said_times = tuple(sorted((*find_times(text), *spans), key=lambda mention: mention.start))
     dates, times = _not_refused(flat, said_dates, said_times)
     phones, emails = find_phones(text), find_emails(text)
     question = _last_question(flat)
@@ -120,12 +126,12 @@ def read_assistant(text: str, now: datetime) -> AssistantReading:
         emails=emails,
         asks=asks,
         yes_no=yes_no,
-        verb=_verb(flat),
+        verb=verb,
         claims_done=_claims(flat),
         says_unavailable=it.UNAVAILABLE.search(flat) is not None,
         about_booking=bool(it.ABOUT_BOOKING.search(flat) or (dates and times) or asks in _BOOKING_QUESTIONS),
         refuses=_refuses(flat, (*said_dates, *said_times)),
-        ranges=find_ranges(text, now),
+        ranges=ranges,
         offers=_offers(flat, question, asks, (*dates, *times)),
         wants=_wants(flat, question),
     )
@@ -344,29 +350,27 @@ def _refuses(flat: str, named: tuple[DateMention | TimeMention, ...]) -> bool:
     return False
 
 
-def with_spans(reading: AssistantReading, minutes: int) -> AssistantReading:
-    """`reading` with "dalle 15 alle 16" as the time it begins at, when that is how long a booking takes (`minutes`).
+def _spans_as_times(
+    text: str, ranges: tuple[RangeMention, ...], verb: Verb, minutes: int
+) -> list[TimeMention]:
+    """ "Dalle 15 alle 16" as the time it begins at, when that is how long a booking takes (`minutes`).
 
     In a turn that moves a booking, "dalle 11 alle 15" names the two times themselves.
     """
-    times = list(reading.times)
-    for span in reading.ranges:
+    times = []
+    for span in ranges:
         if span.time_from is None or span.time_to is None:
             continue
-        first = TimeMention(span.text, span.start, span.end, (span.time_from,))
+        words = it.FROM_TO.search(fold(text), span.start, span.end)
+        if words is None:
+            continue
         length = (span.time_to.hour - span.time_from.hour) * 60 + span.time_to.minute - span.time_from.minute
-        if reading.verb is Verb.MOVE:
-            middle = span.start + len(span.text) // 2
-            times += [
-                TimeMention(reading.text[span.start : middle], span.start, middle, (span.time_from,)),
-                TimeMention(reading.text[middle : span.end], middle, span.end, (span.time_to,)),
-            ]
+        if verb is Verb.MOVE:
+            for part, at in (("from", span.time_from), ("to", span.time_to)):
+                times.append(TimeMention(text[words.start(part) : words.end(part)], *words.span(part), (at,)))
         elif length == minutes:
-            times.append(first)
-    if len(times) == len(reading.times):
-        return reading
-    ordered = tuple(sorted(times, key=lambda mention: mention.start))
-    return replace(reading, times=ordered, slots=_pair(fold(reading.text), reading.dates, ordered))
+            times.append(TimeMention(words.group(), *words.span(), (span.time_from,)))
+    return times
 
 
 def _not_refused(

@@ -25,7 +25,7 @@ from engine.understanding.caller import CallerReading, M, Meant, Said, bare_week
 from engine.understanding.contact import contact_settled, hear_contact, take_contact
 from engine.understanding.context import Agreement, Context, OwnBooking, Reading, binding
 from engine.understanding.mentions import Act, DateMention, Problem, RangeMention, TimeMention
-from engine.understanding.readback import Asks, AssistantReading, Verb, read_assistant, with_spans
+from engine.understanding.readback import Asks, AssistantReading, Verb, read_assistant
 from fsm.stages import Stage, Task
 
 
@@ -67,6 +67,7 @@ class _Fold:
             found=[mention for mention in self.context.found if mention.turn == turn.number],
         )
         self.out.human |= said.does(Act.ASK_HUMAN)
+        self._note_own_day(said)
         before_asking = self.out.requested
         self._ask(said, asked)
         if not self._active:
@@ -103,8 +104,6 @@ class _Fold:
             self.out.mismatch = stance is Stance.MISMATCH
         if stance is not Stance.PLAIN and self.out.agreement is Agreement.VALID:
             self.out.agreement = Agreement.INVALID
-        if self.task in (Task.SPOSTA, Task.DISDICI) and self.held.target is None:
-            self._identify_by(reading, turn)
         if stance is Stance.PLAIN:
             self._settle_by(reading, turn)
             self._restate(reading)
@@ -131,7 +130,7 @@ class _Fold:
                 return
             self.out.reopens = True
             self._begin_change(wanted)
-        elif stage is Stage.NESSUN_INTENTO or self.out.drop:
+        elif self.out.requested is Task.NESSUNO and (stage is Stage.NESSUN_INTENTO or self.out.drop):
             self.out.requested = self.task = wanted
         elif wanted is not Task.PRENOTA and wanted is not self.task and self._switches(wanted):
             self._forget()
@@ -242,6 +241,8 @@ class _Fold:
                 for own in self.agenda.own
                 if _fits(own.slot, hints) and (picked is None or own.slot == picked)
             ]
+            if len(fitting) > 1 and not hints:
+                fitting = [own for own in fitting if own.id == self.held.spoken_of] or fitting
             self.out.no_booking_found = not fitting
             self.held.unknown_target = not fitting and bool(self.agenda.own)
             self.out.several_bookings = len(fitting) > 1
@@ -257,18 +258,11 @@ class _Fold:
             self._hold("date", own.slot.day, turn)  # "dalle 11 alle 15": the same day
         return rest
 
-    def _identify_by(self, reading: AssistantReading, turn: Turn) -> None:
-        """The assistant names one own booking by day and time; the caller's yes is still to come."""
-        named = self._restated(reading).slots
-        fitting = [own for own in self.agenda.own if own.slot in named]
-        if len(fitting) != 1 or self.held.unknown_target:
-            return
-        self.held.target = fitting[0].id
-        self.out.given.add("target")
-        self.out.several_bookings = False
-        if self.task is Task.DISDICI:
-            self.held.set("date", fitting[0].slot.day, turn.number)
-            self.held.set("time", fitting[0].slot.at, turn.number)
+    def _note_own_day(self, said: CallerReading) -> None:
+        """ "Ho un appuntamento giovedì ma non riesco a venire": which booking a later wish to change may mean."""
+        named = [own for own in self.agenda.own if any(means(s.mention, own.slot.day) for s in said.dates)]
+        if len(named) == 1:
+            self.held.spoken_of = named[0].id
 
     def _picked(self, said: CallerReading) -> Slot | None:
         """The booking that "il secondo" means among those the assistant has just named."""
@@ -735,8 +729,7 @@ class _Fold:
 
     def _reading(self, turn: Turn) -> AssistantReading:
         if turn.number not in self._read:
-            reading = read_assistant(turn.heard_text, self._local(turn))
-            self._read[turn.number] = with_spans(reading, self._minutes())
+            self._read[turn.number] = read_assistant(turn.heard_text, self._local(turn), self._minutes())
         return self._read[turn.number]
 
     def _minutes(self) -> int:

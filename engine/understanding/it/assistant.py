@@ -25,7 +25,8 @@ UNAVAILABLE = re.compile(
     )
     + r"\b|\b"
     + alternatives(
-        "occupat[oaie] purtroppo gia_pres[oaie] al_completo pien[oaie] mi_dispiace esaurit[oaie] nessuna_disponibilita"
+        "occupat[oaie] purtroppo gia_pres[oaie] al_completo pien[oaie] mi_dispiace esaurit[oaie]"
+        " nessuna_disponibilita"
         " appena_stat[oa]_pres[oa] gia_impegnat[oaie]"
     )
     + r"\b"
@@ -42,6 +43,9 @@ NOT_FREE = re.compile(
     rf"(?! (?:ancora )?{_UNDERSTOOD})"
 )
 
+FROM_TO = re.compile(
+    r"(?P<from>\b(?:dalle|dall'|da)\s*(?:ore )?\S.*?)\s+(?P<to>(?:alle|all'|a)\s*(?:ore )?\S.*)"
+)
 CLAUSE = re.compile(r"(?:(?!\.\s|[,;:!?]|\b(?:ma|pero|invece)\b).)+", re.DOTALL)
 #: Before, or as the first word of, a day or time that a booking is moved away from.
 AWAY = re.compile(r"\b(?:da|dal|dall'|dalle|di|del|dell'|delle)\s*$")
@@ -82,7 +86,8 @@ SOFT_CLOSER = re.compile(
         r"(?:va|andrebbe|vanno|puo_andare?|andare?)_bene"
         r" (?:ti|le|vi)_(?:va|torna|andrebbe|funziona|sta_bene|fa_comodo|farebbe_comodo|piace|interessa"
         r"|convien\w+)"
-        r" puo_andare andrebbe che_ne_(?:dici|dice|pensa|pensi) ci_sta ci_siamo facciamo sicur[oa]"
+        r" puo_andare andrebbe che_ne_(?:dici|dice|pensa|pensi) ci_sta ci_siamo siamo_(?:d'accordo|intesi)"
+        r" facciamo sicur[oa]"
     )
     + r"\b|\b(?:va|(?:e )?(?:giusto|corretto|esatto|ok|okay|d'accordo|bene|vero|allora|intesi))\W*$"
 )
@@ -104,7 +109,8 @@ NEGATED = re.compile(r"\bnon\b")
 OTHER_TOPIC = any_of(
     r"e-?mail mail posta indirizzo numero telefono cellulare recapito nome cognome invito promemoria messaggio sms"
     r" whatsapp link privacy registr\w+ prezz[oi] cost[oaie]\w* tariff\w+ pag\w+ document\w+ informazion\w+ gia"
-    r" prima_volta ricontatt\w+ richiam\w+ capit[oa] sent(?:e|i|ito"
+    r" prim[oa]_(?:volta|appuntament\w*|consulenz\w*|visita|incontro) ricontatt\w+ richiam\w+ capit[oa]"
+    r" sent(?:e|i|ito"
     r"|ire) aiut\w+ linea collega sapere domand\w+ sito"
     r" videochiamata online presenza persona sede parcheggi\w+ chiam\w+ mand\w+ invi\w+ spedi\w+ consegn\w+ quanto"
     r" come_mai durata consens\w+ dati codice fiscale partita marketing newsletter port\w+ ritir\w+ fattur\w+"
@@ -121,7 +127,8 @@ CHANGES = any_of(
 OFFERING = any_of(r"propo\w+ offr\w+ ho abbiamo avrei avremmo disponibil\w+ liber[oaie] post[oi]")
 #: The slot is named, but not as one to be booked now.
 NOT_YET = any_of(
-    r"richiam\w+ ricontatt\w+ verific(?:o|hiamo|are|her\w+) controll(?:o|iamo|are|er\w+) provvisori\w+ lista segreteria collega intanto opzion\w+ sapere"
+    r"richiam\w+ ricontatt\w+ verific(?:o|hiamo|are|her\w+) controll(?:o|iamo|are|er\w+) provvisori\w+ lista"
+    r" segreteria collega intanto opzion\w+ sapere"
     r" forse magari eventual\w+ salvo appena passo passiamo chied\w+ prov[oi]\w* dopo poi non era aveva avevi"
 )
 #: Whom the appointment is with, and where, in the original spelling.
@@ -135,19 +142,20 @@ OR = any_of("o oppure")
 #: Words that may stand beside a slot in a question about nothing else: "Allora mercoledì 11 alle 15?"
 FILLERS = frozenset(
     """
-    allora quindi dunque perfetto bene benissimo ottimo ok okay d accordo e a al alla alle all ai il lo la l i le gli
-    un una di del della dell per con da dalle dal in su sul nel ci si mi ti vi che vediamo sentiamo vedremo incontriamo
-    aspettiamo aspetto attendiamo appuntamento consulenza incontro suo sua tuo tua nostro nostra intende intendi dice
-    dici intendeva intendevi cioe ossia proprio ore ora giorno facciamo metto segno telefono email mail numero dottor
-    dott dottoressa avvocato studio signor signora sposto annullo disdico cancello spostiamo annulliamo questo quello
-    mattina pomeriggio sera vuole vuoi posso possiamo potrei detto abbiamo o oppure cosi pure certo certamente si
-    ho c trovato trovo posto libero libera liberi disponibile disponibilita solo ancora slot orario offro
-    offrire offrirle offrirti propongo proporle proporti proporre darle darti do segnato segniamo segnerei fissato
-    fissata fisserei prenoterei ripeto ripetiamo riepilogo riepilogando ricapitolo ricapitolando riassumo riassumendo
-    guardi guarda senta sarebbe sara fissa invece va bene ha grazie gentile febbraio anno prossimo prossima minuti
-    un'ora mezz mezza d'accordo intesi siamo quel quella giornata scelto scelta richiesto chiesto inserisco inserire
-    metto mettere metta confermarle confermarti comunque va mi prenotazione glielo gliela me te lei voi noi vederci incontrarci sentirci avremmo avrei proporrei andar andare vero sicuro
-    sicura voler volere voglio no due tre richiesta
+    allora quindi dunque perfetto bene benissimo ottimo ok okay d accordo e a al alla alle all ai il lo la l i
+    le gli un una di del della dell per con da dalle dal in su sul nel ci si mi ti vi che vediamo sentiamo
+    vedremo incontriamo aspettiamo aspetto attendiamo appuntamento consulenza incontro suo sua tuo tua nostro
+    nostra intende intendi dice dici intendeva intendevi cioe ossia proprio ore ora giorno facciamo metto segno
+    telefono email mail numero dottor dott dottoressa avvocato studio signor signora sposto annullo disdico
+    cancello spostiamo annulliamo questo quello mattina pomeriggio sera vuole vuoi posso possiamo potrei detto
+    abbiamo o oppure cosi pure certo certamente ho c trovato trovo posto libero libera liberi disponibile
+    disponibilita primo prima solo ancora slot orario offro offrire offrirle offrirti propongo proporle proporti
+    proporre darle darti do segnato segniamo segnerei fissato fissata fisserei prenoterei ripeto ripetiamo
+    riepilogo riepilogando ricapitolo ricapitolando riassumo riassumendo guardi guarda senta sarebbe sara fissa
+    invece va ha grazie gentile febbraio anno prossimo prossima minuti un'ora mezz mezza d'accordo intesi quel
+    quella giornata scelto scelta richiesto chiesto inserisco inserire mettere metta confermarle confermarti
+    comunque prenotazione glielo gliela me te lei voi noi vederci incontrarci sentirci avremmo avrei proporrei
+    andar andare vero sicuro sicura voler volere voglio no due tre richiesta
     """.split()  # noqa: SIM905 (a table reads better than its quotes)
 )
 
