@@ -73,6 +73,7 @@ def agenda(free: Iterable[str] = FREE, own: Iterable[str] = (), hours: Any = DAY
         hours=dict.fromkeys(range(7), hours),
         own=tuple(OwnBooking(f"consultation:{n}", slot(text), 60) for n, text in enumerate(own, start=1)),
         allowed_minutes=(30, 60),
+        minutes=60,
     )
 
 

@@ -1,0 +1,152 @@
+"""When a yes is a yes: what in the caller's turn takes it back, and whether it was spoken late enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from engine.turns import Played, Speaker, Turn
+from engine.understanding.agreement import agrees, asks_for_yes, confirms_by_name, spoken_after
+from engine.understanding.caller import CallerReading, read_caller
+from engine.understanding.readback import read_assistant
+from fsm.stages import Task
+from tests.dialogues import shipped_rulebook
+from tests.engine.scene import THREE, at
+from tests.storage.playground import ROME
+
+NOW = datetime(2026, 2, 9, 9, 30, tzinfo=ROME)
+
+
+def said(text: str) -> CallerReading:
+    return read_caller(text, NOW, shipped_rulebook().phrases, yes_no_pending=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sì",
+        "Sì sì",
+        "Sì, va bene",
+        "Va bene",
+        "Perfetto, grazie",
+        "Confermo",
+        "Certo",
+        "Sì, confermo mercoledì alle 15",
+        "D'accordo",
+        "Sì, grazie mille",
+        "Esatto",
+        "Ok",
+    ],
+)
+def test_a_yes(text: str) -> None:
+    assert agrees(said(text), Task.PRENOTA)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Mh",
+        "No",
+        "No, grazie",
+        "Sì, ma devo prima sentire mia moglie",
+        "Sì, però non so",
+        "Sì, anzi no",
+        "Sì, no, aspetti",
+        "Sì, un attimo che guardo",
+        "Forse sì",
+        "Credo di sì",
+        "Sì, se riesco a liberarmi",
+        "Sì, a meno che non piova",
+        "Sì, dovrei esserci",
+        "Le confermo più tardi",
+        "Non confermo",
+        "Come, scusi?",
+        "Può ripetere?",
+        "Lasci perdere",
+        "Va bene, allora niente",
+        "Sì, chi parla?",
+        "Mercoledì alle 15",
+    ],
+)
+def test_no_yes(text: str) -> None:
+    assert not agrees(said(text), Task.PRENOTA)
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "expected"),
+    [
+        ("Sì, annulli pure", Task.DISDICI, True),
+        ("Sì, lo annulli", Task.PRENOTA, False),
+        ("Sì, lo annulli", Task.SPOSTA, False),
+        ("Sì, lo sposti pure", Task.SPOSTA, True),
+        ("Sì, vorrei spostarlo", Task.PRENOTA, False),
+        ("Sì, vorrei spostarlo", Task.DISDICI, False),
+    ],
+)
+def test_the_verb_of_another_task_is_no_yes(text: str, task: Task, expected: bool) -> None:
+    assert agrees(said(text), task) is expected
+
+
+READBACK = "Mercoledì 11 febbraio alle 15, confermi?"
+SLOT_OUT = len("Mercoledì 11 febbraio alle 15")
+BEFORE = Turn(1, Speaker.ASSISTANT, READBACK, at(0), at(4))
+MARKED = replace(BEFORE, played=(Played(at(1), 9), Played(at(3), SLOT_OUT), Played(at(4), len(READBACK))))
+
+
+@pytest.mark.parametrize(
+    ("before", "began", "expected"),
+    [
+        (BEFORE, 4.0, True),
+        (BEFORE, 3.9, False),  # without marks nothing is known to be out before the end
+        (BEFORE, None, False),  # what cannot be placed is no yes
+        (MARKED, 3.0, True),
+        (MARKED, 3.5, True),
+        (MARKED, 2.9, False),  # before the time was out
+        (MARKED, None, False),
+        (replace(BEFORE, heard="Mercoledì 11"), 9.0, False),
+        (replace(BEFORE, ended_at=None), 9.0, False),
+    ],
+)
+def test_the_yes_must_be_spoken_after_the_slot_was_played(
+    before: Turn, began: float | None, expected: bool
+) -> None:
+    when = None if began is None else at(began)
+    yes = Turn(2, Speaker.CALLER, "Sì", when, when and when + timedelta(seconds=1))
+    assert spoken_after(yes, before, SLOT_OUT) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (READBACK, True),
+        ("Mercoledì 11 febbraio alle 15.", False),
+        ("Mercoledì 11 febbraio alle 15. Quale preferisce?", False),
+        ("Mercoledì 11 febbraio alle 15. Hai già fatto una consulenza?", False),
+    ],
+)
+def test_the_readback_must_ask(text: str, expected: bool) -> None:
+    assert asks_for_yes(read_assistant(text, NOW)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sì, comunque confermo mercoledì alle 15", True),
+        ("Confermo mercoledì", True),
+        ("Confermo per le 15", True),
+        ("Sì", False),
+        ("Confermo", False),  # after another question the word alone is not enough
+        ("Sì, mercoledì alle 15", False),
+        ("Confermo giovedì", False),
+        ("Confermo alle 10", False),
+    ],
+)
+def test_after_another_question_only_a_confirmation_by_name_counts(text: str, expected: bool) -> None:
+    assert confirms_by_name(said(text), THREE) is expected
+
+
+def test_without_a_slot_there_is_nothing_to_confirm_by_name() -> None:
+    assert not confirms_by_name(said("Confermo mercoledì alle 15"), None)
