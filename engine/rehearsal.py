@@ -179,15 +179,9 @@ def _line_of(lines: Sequence[str], where: Sequence[int | str]) -> int:
             ):
                 found = number
                 break
-    if item is not None and where and where[0] == "turns":
-        entries = [
-            n
-            for n, text in enumerate(lines, start=1)
-            if n >= found and ("caller" in text or "assistant" in text)
-        ]
-        entries = [n for n in entries if not lines[n - 1].strip().startswith("[")]
-        if item < len(entries):
-            return entries[item]
+    if item is not None and where[0] == "turns":
+        entries = [n for n, text in enumerate(lines, start=1) if n >= found and text.lstrip().startswith("{")]
+        return entries[item] if item < len(entries) else found
     return found
 
 

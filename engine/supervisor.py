@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
 from engine.details import Accumulator
+from engine.faults import where
 from engine.ports import AnalysisResult, Extractor, Mention
 from engine.rulebook import Rulebook
 from engine.turns import Speaker, Transcript, Turn
@@ -110,8 +111,12 @@ class Supervisor:
                 analysis = await self._store.run(work, still_valid=still_valid)
             except Overtaken:
                 return AnalysisResult(notices=(), again=True)
-            except Exception:
-                _log.exception("call %s: the analysis failed; nothing was booked", self._conversation.id)
+            except Exception as error:
+                _log.error(
+                    "call %s: the analysis failed, nothing was booked: %s",
+                    self._conversation.id,
+                    where(error),
+                )
                 await self._note_failure(last, now)
                 return AnalysisResult(notices=(), again=False)
             if analysis.wait:
@@ -140,8 +145,10 @@ class Supervisor:
             return ()
         try:
             return await self._extractor.extract(asked)
-        except Exception:
-            _log.exception("call %s: the extractor failed; the local one serves alone", self._conversation.id)
+        except Exception as error:
+            _log.error(
+                "call %s: the extractor failed, we read alone: %s", self._conversation.id, where(error)
+            )
             return ()
 
     def _record(self, analysis: Analysis, last_turn: int, now: datetime) -> None:
@@ -220,8 +227,10 @@ class Supervisor:
 
         try:
             await self._store.run(work)
-        except Exception:
-            _log.exception("call %s: the failed analysis could not be journaled", self._conversation.id)
+        except Exception as error:
+            _log.error(
+                "call %s: the failed analysis is not in the journal: %s", self._conversation.id, where(error)
+            )
 
 
 def opening_state(conversation: Conversation) -> State:

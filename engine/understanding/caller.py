@@ -126,6 +126,7 @@ _REPAIR = re.compile(
     r"|rettifico|cambiamo"
     r"|diciamo|ripensandoci|mi sbaglio|ho sbagliato|mi sono sbagliat[oa]|pero|ma)\b"
 )
+_TOO = re.compile(r"\b(?:troppo (?:tardi|presto)|impegnat[oa]|occupat[oa]|scomod[oa]|impossibile)\b")
 _CLAUSE_CUT = re.compile(
     r"[,;:.!?…]+(?=\s|$)|\.{2,}|\b(?=(?:ma|pero|anzi|invece|oppure|facciamo|e magari|magari|piuttosto"
     r"|meglio)\b)"
@@ -339,6 +340,7 @@ def _ruled_out(before: str, after: str) -> bool:
         return True
     return (
         _RULED_OUT.match(after.lstrip(" ,")) is not None
+        or _TOO.search(after) is not None
         or re.search(r"\bnon (?:posso|riesco|va|ci sono|mi va|ce la faccio)\b", after) is not None
     )
 

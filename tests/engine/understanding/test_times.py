@@ -158,7 +158,7 @@ WRITINGS = [
     lambda t: f"Alle ore {t:%H.%M}, va bene?",
     lambda t: f"domani alle {t.hour} e {t.minute:02}" if t.minute else f"domani alle {t.hour}",
     lambda t: f"h {t:%H:%M}",
-    lambda t: f"verso le {HOURS[t.hour]} e mezza" if t.minute == 30 else f"verso le {t:%H:%M}",
+    lambda t: f"verso le {HOURS[t.hour]} e mezza" if t.minute == 30 and t.hour else f"verso le {t:%H:%M}",
 ]
 
 
