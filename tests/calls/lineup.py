@@ -182,8 +182,9 @@ async def line_up(
     `settings` replaces sections of config.toml; `store` may stand between the calls and the database.
     """
     scripts: dict[str, Script] = {}
+    clock = ScaledClock(speed, start=MONDAY)
     emulator = GeminiEmulator(
-        speed=speed,
+        clock=clock,
         script_for=lambda prompt: next(
             (script for name, script in scripts.items() if f" {name} " in prompt), Script()
         ),
@@ -198,7 +199,6 @@ async def line_up(
         **(settings or {}),
     }
     composed = main.load_settings(ROOT / "config.toml").model_copy(update=sections)
-    clock = ScaledClock(speed, start=MONDAY)
     database = main.open_database(StorageSettings(url=f"sqlite:///{folder}/calls.db"))
     try:
         with patch.dict(os.environ, {"SSL_CERT_FILE": str(ca)}):

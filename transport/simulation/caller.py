@@ -23,7 +23,7 @@ _FRAME_S = 0.02
 _DOWNLINK_RATE = 24000
 _FRAME_DOWN = int(_DOWNLINK_RATE * _FRAME_S) * 2
 _PREBUFFER = _DOWNLINK_RATE * 160 // 1000 * 2  # bytes the module keeps before it begins to play
-_SLIP_S = 0.02  # how far a frame may be late before the frames after it are late too
+_SLIP_S = 0.1  # how far a frame may be late before the frames after it are late too
 _AUDIBLE = 300  # of 32768
 _CLOSE_TIMEOUT_S = 3.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import ssl
@@ -15,6 +14,8 @@ from google.genai import types
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from engine.ports import Clock
+from transport.simulation.clock import ScaledClock
 from transport.simulation.gemini_emulator_live import EmulatedCall
 from transport.simulation.gemini_emulator_script import ExtractionScript, Script
 
@@ -29,8 +30,8 @@ _GENERATE = "/v1beta/models/{model:[^/:]+}:generateContent"
 class GeminiEmulator:
     """The production client speaks to it unchanged, given its `base_url` and `tls`.
 
-    `script_for` is asked once a call, with its prompt, for what shall go wrong. `speed` makes its clock run
-    faster than ours; what it hears is counted in samples and needs none.
+    `script_for` is asked once a call, with its prompt, for what shall go wrong. Its time is `clock`, or one of
+    its own that runs `speed` times as fast as ours; what it hears is counted in samples and needs none.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class GeminiEmulator:
         api_key: str = EMULATOR_KEY,
         script_for: Callable[[str], Script] = lambda _: Script(),
         speed: float = 1.0,
+        clock: Clock | None = None,
     ) -> None:
         self._api_key = api_key
         self._script_for = script_for
-        self._speed = speed
+        self._clock = clock or ScaledClock(speed)
         self._ca = trustme.CA()
         self._runner: web.AppRunner | None = None
         self.extraction = ExtractionScript()
@@ -89,7 +91,7 @@ class GeminiEmulator:
         elif key != self._api_key:
             await socket.close(code=1007, message=b"API key not valid. Please pass a valid API key.")
         else:
-            call = EmulatedCall(socket, self._script_for, speed=self._speed)
+            call = EmulatedCall(socket, self._script_for, clock=self._clock)
             self.calls.append(call)
             await call.run()
         return socket
@@ -103,7 +105,7 @@ class GeminiEmulator:
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             return _refusal(400, "INVALID_ARGUMENT", f'Invalid JSON payload received. Unknown name "{where}"')
         script = self.extraction
-        await asyncio.sleep(script.delay_s / self._speed)
+        await self._clock.sleep(script.delay_s)
         if script.status != 200:
             return _refusal(script.status, "UNAVAILABLE", "The model is overloaded. Please try again later.")
         text = "\n".join(part.text or "" for content in asked.contents for part in content.parts or [])

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from google.genai import types
 from pydantic import ValidationError
 
+from engine.ports import Clock
 from transport.simulation.gemini_emulator_script import Hearing, Script
 from transport.simulation.modem import END_OF_UTTERANCE, Demodulator, modulate
 from transport.simulation.receptionist import Receptionist
@@ -40,11 +41,11 @@ class EmulatedCall:
     """What happens on one socket. `prompt`, `heard`, `told` and `said` are for tests to look at."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, script_for: Callable[[str], Script], *, speed: float
+        self, socket: web.WebSocketResponse, script_for: Callable[[str], Script], *, clock: Clock
     ) -> None:
         self._socket = socket
         self._script_for = script_for
-        self._speed = speed
+        self._clock = clock
         self.prompt: str | None = None
         self.heard: list[str] = []
         self.told: list[str] = []
@@ -211,8 +212,7 @@ class EmulatedCall:
         self._generated = False
         pcm, pieces = modulate(text, _SPEAKS_AT), _pieces(text)
         said, written = 0, 0
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = self._clock.monotonic()
         await self._send_oddity()
         for at in range(0, len(pcm), _CHUNK):
             await self._send({"serverContent": _audio(pcm[at : at + _CHUNK])})
@@ -227,7 +227,7 @@ class EmulatedCall:
         self._generated = True
         await self._send({"serverContent": {"generationComplete": True}})
         # The turn is complete when it has been spoken, not when it has been sent.
-        await asyncio.sleep(max(0.0, said / 2 / _SPEAKS_AT / self._speed - (clock() - began)))
+        await self._sleep(said / 2 / _SPEAKS_AT - (self._clock.monotonic() - began))
         await self._send({"serverContent": {"turnComplete": True}, **_usage(len(text))})
         handle = {"newHandle": f"handle-{len(self.said)}", "resumable": True}
         await self._send({"sessionResumptionUpdate": handle})
@@ -249,7 +249,7 @@ class EmulatedCall:
             await self._send({"serverContent": {"alsoFromTheFuture": True}})
 
     async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._speed)
+        await self._clock.sleep(seconds)
 
     def _some(self, between: tuple[float, float]) -> float:
         return self._chance.uniform(*between)
