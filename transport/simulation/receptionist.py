@@ -43,6 +43,7 @@ _INFORMATION = re.compile(
     r"\b(?:cost\w+|prezz\w+|tariff\w+|apert\w+|orari di|chiud\w+|aprite|dove siete|indirizzo)"
 )
 _GOODBYE = re.compile(r"\b(?:arrivederci|buona giornata|a presto|ciao ciao|niente altro|basta cosi)\b")
+_AGAIN = re.compile(r"\b(?:puo|puoi|potrebbe|potresti) ripetere\b|\bnon ho (?:capito|sentito)\b|^come\W*$")
 _THANKS = re.compile(r"\b(?:grazie|a posto)\b")
 
 
@@ -175,7 +176,7 @@ class Receptionist:
         if "non è stato registrato nulla" in text and self._slot:
             return self._go_on("Scusami, non è ancora registrato. ")
         if "non sono arrivate" in text:
-            return f"Scusami, non ho sentito. {self._last}"
+            return self._again("Scusami, non ho sentito. ")
         if "in più modi" in text:
             return self._say(f"Quale giorno intendi, {_after(text, 'in più modi: ', '. ')}?", _Awaits.SLOT)
         for words, answer, awaits in _NOTICES:
@@ -199,6 +200,8 @@ class Receptionist:
             return f"Scusami, non ho sentito bene. {self._last}"
         if (answer := self._take_contact(words, said)) is not None:
             return answer
+        if _AGAIN.search(said):
+            return self._again("")
         wish = self._wish(said)
         if _CANCEL.search(said):
             return self._cancel(wish)
@@ -302,6 +305,12 @@ class Receptionist:
             return self._say("Non trovo questo appuntamento.", _Awaits.MORE)
         which = " o ".join(booking.spoken for booking in fitting)
         return self._say(f"Quale vuoi annullare: {which}?", _Awaits.BOOKING)
+
+    def _again(self, opening: str) -> str:
+        """Its last question once more; while it waits for what came of a yes, that is the readback."""
+        if self._awaits is _Awaits.RESULT and self._slot:
+            return self._restate(opening)
+        return opening + self._last
 
     def _choose(self, slot: _Slot | None) -> None:
         self._slot = slot

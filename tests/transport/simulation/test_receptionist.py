@@ -240,3 +240,20 @@ def test_it_can_be_told_to_claim_a_booking_nobody_made() -> None:
 def test_without_slots_it_offers_none() -> None:
     desk = receptionist(CLIENT, slots="- nessuno: non proporre orari")
     assert "non ho orari liberi" in desk.answer("Vorrei prenotare")
+
+
+@pytest.mark.parametrize("words", ["Può ripetere, per favore?", "Scusi, non ho capito."])
+def test_it_repeats_itself_when_asked_to(words: str) -> None:
+    desk = receptionist(CLIENT)
+    offer = desk.answer("Vorrei prenotare")
+    assert desk.answer(words) == offer
+    assert desk.answer("Mercoledì alle 15") == READBACK
+    desk.answer("sì")
+    assert desk.answer(words) == READBACK
+
+
+def test_a_yes_that_did_not_arrive_is_asked_for_again() -> None:
+    desk = receptionist(CLIENT)
+    desk.answer("Mercoledì alle 15")
+    desk.answer("sì")
+    assert desk.notice(notice("non_sentito")) == f"Scusami, non ho sentito. {READBACK}"
