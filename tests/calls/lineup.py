@@ -18,7 +18,6 @@ import aiohttp
 from pydantic import BaseModel, SecretStr
 
 import main
-from engine.settings import EngineSettings
 from storage import bookings, calls, journal, people, seed
 from storage.agenda import AgendaSettings
 from storage.calls import CallDetail
@@ -46,7 +45,6 @@ OFFER = "quale preferisci|ti va bene"
 FREE = (WEDNESDAY_10, WEDNESDAY_15, THURSDAY_11, THURSDAY_16)
 
 OUR_NUMBER = "+390612345678"
-_GAP_MS = 120  # the machine's own stalls are as long as ever, however fast the clock
 _APART_S = 0.3  # between the beginnings of calls, so that they do not all do the same at the same time
 _AFTERMATH_S = 30.0  # of the clock; a call's last words are waited for 7 s
 
@@ -195,7 +193,6 @@ async def line_up(
     sections = {
         "gemini": GeminiSettings(base_url=emulator.base_url),
         "gemini_api_key": SecretStr(EMULATOR_KEY),
-        "engine": EngineSettings(uplink_gap_ms=round(_GAP_MS * speed)),
         **(settings or {}),
     }
     composed = main.load_settings(ROOT / "config.toml").model_copy(update=sections)

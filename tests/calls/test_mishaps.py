@@ -115,10 +115,11 @@ def test_a_readback_cut_off_before_its_time_books_nothing(ended: dict[str, Ended
     assert "confirmed" not in [status for _, status in call.holds], call.story
 
 
-def test_late_transcripts_book_the_right_slot(ended: dict[str, Ended]) -> None:
+def test_late_transcripts_book_the_right_slot_or_ask(ended: dict[str, Ended]) -> None:
     call = ended["Lenta"]
-    assert call.booked == [WEDNESDAY_15], call.story
-    assert call.stage == "completato", call.story
+    assert call.booked == [WEDNESDAY_15] or (
+        call.booked == [] and {"non_sentito", "riepiloga"} & set(call.notices)
+    ), call.story
 
 
 def test_a_yes_that_overtakes_a_correction_never_books_the_slot_given_up(ended: dict[str, Ended]) -> None:
