@@ -261,6 +261,8 @@ class _Run:
 
     def _missing(self) -> frozenset[str]:
         missing = set(self.held.missing(self._required()))
+        if self.held.asked not in (Task.NESSUNO, self.model.task):
+            missing.add("target")  # the caller wants something else done than what the rules have opened
         if self.model.task in (Task.SPOSTA, Task.DISDICI):
             target = self._target()
             if target is None:

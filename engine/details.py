@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from fsm.stages import Task
+
 FLOOR = {"client": frozenset({"date", "time"}), "lead": frozenset({"date", "time", "phone", "email"})}
 """Details that no rule file can waive (DESIGN §3); rule files can only add to them."""
 
@@ -58,9 +60,11 @@ class Accumulator:
     `sources`: detail to the number of the turn that gave its value. `day_options`, `time_options`: what
     unsettled words can mean, with the problem. `offered`: the slots the assistant last named.
     `stances`: assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in
-    pieces. `target`: id of the own booking to move or cancel; `unknown_target`: the caller named one
-    that is none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the
-    booking that is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
+    pieces. `days_before`, `times_before`: what the caller named last before booking was the subject;
+    `asked`: the task the caller asked for last; `target`: id of the own booking to move or cancel;
+    `unknown_target`: the caller named one that is none; `spoken_of`: the own booking whose day was last
+    mentioned; `booking`: id of the booking that is this call's own. `silent`, `waiting`, `attempts`:
+    the counters of DESIGN §3.
     """
 
     details: Details = field(default_factory=Details)
@@ -76,6 +80,9 @@ class Accumulator:
     phone_heard: Heard = Heard.NO
     email_heard: Heard = Heard.NO
     email_suggestion: str | None = None
+    asked: Task = Task.NESSUNO
+    days_before: tuple[dt.date, ...] = ()
+    times_before: tuple[dt.time, ...] = ()
     target: str | None = None
     unknown_target: bool = False
     spoken_of: str | None = None
@@ -119,6 +126,7 @@ class Accumulator:
         self.time_options, self.time_problem = (), None
         self.digits, self.spelled, self.email_suggestion = "", "", None
         self.phone_heard = self.email_heard = Heard.NO
+        self.asked = Task.NESSUNO
         self.target, self.unknown_target = None, False
 
     def to_plain(self) -> dict[str, Any]:

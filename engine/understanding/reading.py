@@ -71,6 +71,7 @@ class _Fold:
         before_asking = self.out.requested
         self._ask(said, asked)
         if not self._active:
+            self._note_unclaimed(said)
             return
         if self.out.requested is before_asking and self._drops(said):
             self._forget()
@@ -144,7 +145,9 @@ class _Fold:
         change = self._change_of_own(said, asked)
         if change is not Task.NESSUNO:
             return change
-        if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY) or said.asks_to_come:
+        if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY) or (
+            said.asks_to_come and _wishes_whole_slot(said)
+        ):
             return Task.PRENOTA
         if self.context.stage is Stage.COMPLETATO:
             return Task.SPOSTA if self._names_another_slot(said) else Task.NESSUNO
@@ -263,6 +266,18 @@ class _Fold:
         named = [own for own in self.agenda.own if any(means(s.mention, own.slot.day) for s in said.dates)]
         if len(named) == 1:
             self.held.spoken_of = named[0].id
+
+    def _note_unclaimed(self, said: CallerReading) -> None:
+        """Days and times named before booking was the subject: a yes to quite another slot is not taken for granted."""
+        meant = (Meant.WISH, Meant.OLD)
+        self.held.days_before = tuple(d for s in said.dates if s.meant in meant for d in s.mention.candidates)
+        self.held.times_before = tuple(
+            t for s in said.times if s.meant in meant for t in s.mention.candidates
+        )
+
+    def _contradicts_unclaimed(self, day: date | None, at: time | None) -> bool:
+        other_day = bool(day and self.held.days_before and day not in self.held.days_before)
+        return other_day or bool(at and self.held.times_before and at not in self.held.times_before)
 
     def _picked(self, said: CallerReading) -> Slot | None:
         """The booking that "il secondo" means among those the assistant has just named."""
@@ -554,6 +569,8 @@ class _Fold:
         if _wished(said) and stance is Stance.OFFER:
             return
         day, at = self._offered_day(asked, stance), self._offered_time(asked, stance)
+        if self.context.stage is Stage.NESSUN_INTENTO and self._contradicts_unclaimed(day, at):
+            return
         if stance is Stance.OFFER:
             if day is not None:
                 self._hold("date", day, turn)
@@ -588,6 +605,8 @@ class _Fold:
 
     def finish(self) -> Reading:
         """The reading, once every turn is in."""
+        if self.out.requested is not Task.NESSUNO:
+            self.held.asked = self.out.requested
         last = next(
             (t for t in reversed(self.turns) if t.speaker is Speaker.ASSISTANT and t.heard_text.strip()), None
         )
@@ -786,6 +805,11 @@ def _without_old(said: CallerReading) -> CallerReading:
         dates=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.dates),
         times=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.times),
     )
+
+
+def _wishes_whole_slot(said: CallerReading) -> bool:
+    wished = (Meant.WISH, Meant.OLD)  # "la prenotazione di giovedì": nothing to be moved yet
+    return all(any(s.meant in wished for s in mentions) for mentions in (said.dates, said.times))
 
 
 def _plain_yes(said: CallerReading) -> bool:
