@@ -31,8 +31,6 @@ from tests.dialogues import (
 
 NAMES = [name_of(path) for path in EXAMPLES]
 RULE_IDS = [rule.id for rule in shipped().decisions]
-# Cannot come about in a written dialogue, where every turn has its words; tests/engine/test_supervisor.py has it.
-SCRIPTED = {"non_sentito"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=NAMES)
@@ -71,18 +69,13 @@ def test_with_an_empty_decisions_toml_nothing_is_ever_booked(path: Path, no_rule
     assert (outcome.cancelled, outcome.transitions, outcome.notices) == ([], [], [])
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULE_IDS if rule not in SCRIPTED])
+@pytest.mark.parametrize("rule", RULE_IDS)
 def test_taking_out_a_rule_changes_an_example(rule: str) -> None:
     """Only examples in which the rule has won can change, so no others are played again."""
     won = [path for path in EXAMPLES if rule in baseline(path)[1]]
     assert won, f"no example needs {rule}"
     others = rulebook_of(tuple(other for other in shipped().decisions if other.id != rule))
     assert any(play(example(path), others).as_json(name_of(path)) != baseline(path)[0] for path in won)
-
-
-def test_what_is_tested_by_a_script_is_not_in_the_examples() -> None:
-    assert set(RULE_IDS) >= SCRIPTED
-    assert not any(SCRIPTED & baseline(path)[1] for path in EXAMPLES)
 
 
 # --- Bad rules make the assistant slow, never wrong -------------------------------------------------------

@@ -149,7 +149,7 @@ def test_a_broken_file_is_an_object_like_the_others_in_json(
     first, second = as_json(capsys.readouterr().out)
     assert list(first) == KEYS
     assert (first["file"], first["passed"]) == (str(broken), False)
-    assert "line 1" in first["problems"][0]
+    assert first["problems"][0].startswith(f"{broken}:1: ")
     assert second["passed"] is True
 
 
