@@ -208,9 +208,7 @@ def _allowed(place: list[str]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def switchboard(
-    settings: Settings, database: Database, clock: Clock, *, speed: float = 1.0
-) -> AsyncIterator[Switchboard]:
+async def switchboard(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Switchboard]:
     """The parts that answer calls, over an open `database`; the Gemini emulator too, where the settings ask for it.
 
     Raises TransportError without a key, RulesError for rule files that cannot be used.
@@ -218,7 +216,7 @@ async def switchboard(
     async with contextlib.AsyncExitStack() as stack:
         gemini, key, tls = settings.gemini, _api_key(settings), None
         if gemini.emulator:
-            emulator = await stack.enter_async_context(_emulator(speed))
+            emulator = await stack.enter_async_context(_emulator(clock))
             gemini = gemini.model_copy(update={"base_url": emulator.base_url})
             key, tls = EMULATOR_KEY, emulator.tls
         client = make_client(gemini, key, tls)
@@ -236,9 +234,9 @@ async def switchboard(
 
 
 @contextlib.asynccontextmanager
-async def _emulator(speed: float) -> AsyncIterator[GeminiEmulator]:
+async def _emulator(clock: Clock) -> AsyncIterator[GeminiEmulator]:
     """Gemini's stand-in on the wire; the production client is pointed at it by settings alone."""
-    emulator = GeminiEmulator(speed=speed)
+    emulator = GeminiEmulator(clock=clock)
     await emulator.start()
     try:
         yield emulator
@@ -409,9 +407,7 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
     where = ServerSettings(port=0 if once else settings.demo.port, drain_s=0)
     console = Console()
     async with contextlib.AsyncExitStack() as stack:
-        board = await stack.enter_async_context(
-            switchboard(embedded, database, clock, speed=settings.demo.speed)
-        )
+        board = await stack.enter_async_context(switchboard(embedded, database, clock))
         app = init_app(server_parts(board, embedded))
         address = await stack.enter_async_context(running(app, where))
         passed = await run_demo(address, database, clock, console, scenarios, settings.demo)

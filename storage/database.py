@@ -211,7 +211,7 @@ class Database:
             file,
             lock_type="IMMEDIATE",
             timeout=self.settings.lock_timeout_ms / 1000,
-            pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1},
+            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1},
         )
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -156,7 +156,7 @@ async def test_a_statement_the_database_does_not_know_is_no_outage(store: Store)
 def test_foreign_keys_wal_and_synchronous_are_on(file_store: Store) -> None:
     assert file_store.rows("PRAGMA foreign_keys") == [(1,)]
     assert file_store.rows("PRAGMA journal_mode") == [("wal",)]
-    assert file_store.rows("PRAGMA synchronous") == [(1,)]
+    assert file_store.rows("PRAGMA synchronous") == [(2,)]
 
 
 def test_it_serves_several_loops_and_ends_its_threads(tmp_path: Path) -> None:
