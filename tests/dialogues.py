@@ -22,6 +22,25 @@ RULES = ROOT / "rules" / "it"
 EXAMPLES = tuple(sorted((RULES / "examples").rglob("*.toml")))
 
 
+def _few(paths: tuple[Path, ...], each: int = 4) -> tuple[Path, ...]:
+    folders: dict[Path, list[Path]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path)
+    return tuple(
+        path
+        for folder, inside in folders.items()
+        for path in (
+            inside
+            if folder.name in ("scenarios", "own-bookings")
+            else inside[:: max(1, len(inside) // each)][:each]
+        )
+    )
+
+
+# A few of each folder, for what plays examples many times over; all where a move or a cancellation may go wrong.
+FEW = _few(EXAMPLES)
+
+
 def name_of(path: Path) -> str:
     """Folder and name of an example, as a test is called."""
     return f"{path.parent.name}/{path.stem}"
