@@ -90,6 +90,8 @@ class Supervisor:
             found = await self._found(transcript, new)
             last = max(new, default=0)
 
+            attempts: list[Analysis] = []
+
             def work() -> Analysis:
                 analysis = analyse(
                     self._conversation,
@@ -105,6 +107,7 @@ class Supervisor:
                 )
                 if not analysis.wait:
                     self._record(analysis, last, now)
+                attempts.append(analysis)
                 return analysis
 
             try:
@@ -112,13 +115,12 @@ class Supervisor:
             except Overtaken:
                 return AnalysisResult(notices=(), again=True)
             except Exception as error:
-                _log.error(
-                    "call %s: the analysis failed, nothing was booked: %s",
-                    self._conversation.id,
-                    where(error),
-                )
-                await self._note_failure(last, now)
-                return AnalysisResult(notices=(), again=False)
+                _log.error("call %s: the analysis failed: %s", self._conversation.id, where(error))
+                reached = await self._reload()
+                if not attempts or reached != attempts[-1].state.analyses:
+                    await self._note_failure(last, now)
+                    return AnalysisResult(notices=(), again=False)
+                analysis = attempts[-1]  # the connection died when the commit had been done
             if analysis.wait:
                 return AnalysisResult(notices=(), again=True)
             self._state = analysis.state
@@ -204,6 +206,18 @@ class Supervisor:
             now=now,
         )
         calls.note_metadata(call_id, metadata_of(state))
+
+    async def _reload(self) -> int:
+        """Go on from what the store really has; the number of the last analysis it knows."""
+        call_id = self._conversation.call_id
+        if call_id is not None:
+            try:
+                stored = await self._store.run(lambda: calls.call_state(call_id))
+                if stored.last_analysis > self._state.analyses:
+                    self._state = restored_state(stored)
+            except Exception as error:
+                _log.error("call %s: its state cannot be read again: %s", self._conversation.id, where(error))
+        return self._state.analyses
 
     async def _note_failure(self, last_turn: int, now: datetime) -> None:
         """Say in the journal that an analysis failed; if even that fails, the log has it."""

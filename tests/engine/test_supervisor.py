@@ -251,6 +251,29 @@ async def test_a_store_that_does_not_answer_books_nothing(desk: Desk) -> None:
     assert await replace(desk, supervisor=supervisor).say(YES, WAIT) == AnalysisResult()
 
 
+async def test_a_commit_whose_answer_was_lost_is_told_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection dies when COMMIT had been done: what is booked is booked, and the caller hears of it."""
+    await desk.complete()
+    run, lost = desk.call.database.run, []
+
+    async def loses_one_answer(work: Callable[[], Any], **given: Any) -> Any:
+        done = await run(work, **given)
+        if not lost:
+            lost.append(done)
+            raise StoreUnavailable("the database died during COMMIT")
+        return done
+
+    monkeypatch.setattr(desk.call.database, "run", loses_one_answer)
+    result = await desk.say(YES, WAIT)
+    assert len(lost) == 1
+    assert desk.call.bookings() == BOOKED
+    assert desk.supervisor.state.stage is Stage.COMPLETATO
+    assert len(result.notices) == 1
+    assert [entry["event"] for entry in desk.journal()][-1] == "successo"
+
+
 async def test_a_failure_is_logged_without_what_was_said(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
