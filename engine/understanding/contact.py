@@ -13,6 +13,7 @@ from engine.understanding.phones import ends_with, phone_from_digits
 from engine.understanding.readback import Asks, AssistantReading
 
 _LONGEST_ADDRESS = 254
+_FEW_WORDS = 4
 
 
 def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
@@ -95,9 +96,14 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     elif joined is not None and joined.suggestion:
         out.email_problem, out.about_booking = True, True
         held.spelled, held.email_suggestion = "", joined.suggestion
-    elif held.spelled or find_email_pieces(said.text):
+    elif held.spelled or find_email_pieces(said.text) or _could_begin_address(said):
         held.spelled = " ".join(pieces)[-_LONGEST_ADDRESS:]
         out.about_booking = True
+
+
+def _could_begin_address(said: CallerReading) -> bool:
+    """A few bare words in answer to "la sua email?": "mario rossi", before "chiocciola gmail punto com"."""
+    return len(said.text.split()) <= _FEW_WORDS and not said.acts
 
 
 def _accept(
