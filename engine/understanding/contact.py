@@ -33,7 +33,7 @@ def take_contact(
     _accept(out, said, asked, turn, caller)
     for name in ("phone", "email"):
         if name in said.rejected and getattr(out.held.details, name) is not None and name not in out.given:
-            _hold(out, name, None, turn)
+            _give_up(out, name, turn)
 
 
 def _take_phone(
@@ -43,16 +43,16 @@ def _take_phone(
     whole = [phone for phone in said.phones if phone.value]
     if whole:
         held.digits = ""
-        _hold(out, "phone", whole[-1].value, turn)
+        out.hold("phone", whole[-1].value, turn.number)
         return
     if said.this_number and caller.line:
-        _hold(out, "phone", caller.line, turn)
+        out.hold("phone", caller.line, turn.number)
         return
     ending = ends_with(said.text)
     if ending and held.details.phone and len(ending) < 8:
         mended, problems = phone_from_digits(held.details.phone[: -len(ending)] + ending)
         if mended and not problems:
-            _hold(out, "phone", mended, turn)
+            out.hold("phone", mended, turn.number)
         return
     wanted = held.digits or (asked is not None and "phone" in asked.wants)
     if wanted and held.details.phone is None and not said.dates and not said.emails:
@@ -69,7 +69,7 @@ def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
     out.about_booking = True
     if value and not problems:
         out.held.digits = ""
-        _hold(out, "phone", value, turn)
+        out.hold("phone", value, turn.number)
     elif Problem.INCOMPLETE in problems:
         out.held.digits = digits
         out.phone_problem = True
@@ -83,7 +83,7 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     whole = [email for email in said.emails if email.value]
     if whole:
         held.spelled, held.email_suggestion = "", None
-        _hold(out, "email", whole[-1].value, turn)
+        out.hold("email", whole[-1].value, turn.number)
         return
     wanted = held.spelled or (asked is not None and "email" in asked.wants)
     if not wanted or held.details.email is not None:
@@ -92,7 +92,7 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     joined = join_email_pieces(pieces)
     if joined is not None and joined.value:
         held.spelled, held.email_suggestion = "", None
-        _hold(out, "email", joined.value, turn)
+        out.hold("email", joined.value, turn.number)
     elif joined is not None and joined.suggestion:
         out.email_problem, out.about_booking = True, True
         held.spelled, held.email_suggestion = "", joined.suggestion
@@ -117,10 +117,10 @@ def _accept(
     held = out.held
     if said.does(Act.AFFIRM) and not said.does(Act.DENY, Act.CORRECT, Act.HEDGE) and asked.yes_no:
         if held.details.phone is None and phone and (asked.asks in (Asks.PHONE, Asks.SLOT)):
-            _hold(out, "phone", phone, turn)
+            out.hold("phone", phone, turn.number)
             held.phone_heard = Heard.SAME
         if held.details.email is None and email and (asked.asks in (Asks.EMAIL, Asks.SLOT)):
-            _hold(out, "email", email, turn)
+            out.hold("email", email, turn.number)
             held.email_heard = Heard.SAME
         if (
             held.details.phone is None
@@ -129,11 +129,11 @@ def _accept(
             and caller.line
             and names_this_number(asked.text)
         ):
-            _hold(out, "phone", caller.line, turn)
+            out.hold("phone", caller.line, turn.number)
     elif said.does(Act.DENY) and about.get(asked.asks):
         name = "phone" if asked.asks is Asks.PHONE else "email"
         if getattr(held.details, name) == about[asked.asks] and name not in out.given:
-            _hold(out, name, None, turn)
+            _give_up(out, name, turn)
 
 
 def hear_contact(out: Reading, reading: AssistantReading, turn: Turn) -> None:
@@ -158,14 +158,6 @@ def _one(mentions: tuple[PhoneMention, ...] | tuple[EmailMention, ...]) -> str |
     return values.pop() if len(values) == 1 else None
 
 
-def _hold(out: Reading, name: str, value: str | None, turn: Turn) -> None:
-    old = getattr(out.held.details, name)
-    if old is not None and old != value:
-        out.correction = True
-        out.agreement, out.agreed_to = Agreement.NONE, None
-    out.held.set(name, value, turn.number)
+def _give_up(out: Reading, name: str, turn: Turn) -> None:
+    out.lose(name, turn.number)
     out.about_booking = True
-    if value is None:
-        out.given.discard(name)
-    else:
-        out.given.add(name)

@@ -103,6 +103,26 @@ class Reading:
     phone_problem: bool = False
     email_problem: bool = False
 
+    def hold(self, name: str, value: object, turn: int) -> None:
+        """Hold a value that the caller gave, or agreed to, in turn number `turn`."""
+        old = getattr(self.held.details, name)
+        if old is not None and old != value:
+            self._correct()
+        self.held.set(name, value, turn)
+        self.given.add(name)
+        self.about_booking = True
+
+    def lose(self, name: str, turn: int) -> None:
+        """A value was taken back in turn number `turn` and nothing settled stands in its place."""
+        if getattr(self.held.details, name) is not None:
+            self.held.set(name, None, turn)
+            self.given.discard(name)
+            self._correct()
+
+    def _correct(self) -> None:
+        self.correction = True
+        self.agreement, self.agreed_to = Agreement.NONE, None
+
 
 def binding(held: Accumulator) -> tuple[object, ...]:
     """The values a yes is bound to: when any of them changes, it is no yes any more."""

@@ -1,0 +1,124 @@
+"""The caller's no and yes: what they do to the values held, and whether a yes is one to all of them."""
+
+from __future__ import annotations
+
+from datetime import date, time
+
+from engine.details import Stance
+from engine.turns import Speaker, Turn
+from engine.understanding.agreement import (
+    agrees,
+    asks_for_yes,
+    confirms_by_name,
+    restates,
+    spoken_after,
+)
+from engine.understanding.caller import CallerReading
+from engine.understanding.contact import contact_settled
+from engine.understanding.context import Agreement, binding
+from engine.understanding.draft import Draft
+from engine.understanding.mentions import Act
+from engine.understanding.readback import Asks, AssistantReading
+from engine.understanding.request import contradicts_unclaimed
+from engine.understanding.restatement import day_of, restated_by, time_of
+from engine.understanding.slots import wished
+from fsm.stages import Stage, Task
+
+# Questions that a "no" can answer without touching the slot.
+_UNRELATED = frozenset({Asks.OTHER, Asks.PHONE, Asks.EMAIL, Asks.BOOKING})
+
+
+def say_no(draft: Draft, said: CallerReading, asked: AssistantReading | None, *, changed: bool) -> None:
+    """A denial or a correction that names nothing: the values stay, but somebody has to say them again."""
+    out, details = draft.out, draft.held.details
+    denies = said.does(Act.DENY) and asked is not None and asked.asks is Asks.SLOT
+    corrects = said.does(Act.CORRECT)
+    contradicts = said.does(Act.DENY, Act.CORRECT, Act.HEDGE, Act.HOLD_ON, Act.ASK_REPEAT) and not (
+        said.does(Act.DENY) and asked is not None and asked.asks in _UNRELATED
+    )
+    if contradicts and out.agreement is Agreement.VALID:
+        out.agreement = Agreement.INVALID
+    if (denies or corrects) and not changed:
+        out.about_booking = True
+        if details.date is not None or details.time is not None:
+            out.correction = True
+        out.given.clear()
+
+
+def say_yes(
+    draft: Draft, said: CallerReading, before: Turn | None, asked: AssistantReading | None, turn: Turn
+) -> None:
+    """A yes to `before`, read as `asked`: it takes over what that names, and agrees if that restates all we hold."""
+    if before is None or asked is None or not said.does(Act.AFFIRM):
+        return
+    out = draft.out
+    if not agrees(said, draft.task):
+        out.agreement = Agreement.INVALID if asked.dates else out.agreement
+        return
+    out.about_booking |= asked.about_booking
+    heard = spoken_after(turn, before, asked.spoken_by)
+    if heard and not _other_offer_before(draft, before):
+        _take_over(draft, said, before, asked, turn)
+    one_offer = not _other_offer_before(draft, before)  # against what is held now
+    answers = asks_for_yes(asked) or confirms_by_name(said, draft.held.slot())
+    if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
+        out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
+    elif asked.dates or asked.times:
+        out.agreement = Agreement.INVALID
+
+
+def restates_held(draft: Draft, asked: AssistantReading) -> bool:
+    """Whether a turn restates exactly the day and time held."""
+    target = draft.target
+    old = target.slot if target else None
+    return restates(asked, restated_by(draft, asked), draft.held, draft.task, old)
+
+
+def contact_is_settled(draft: Draft) -> bool:
+    """Whether no phone or email is still to be restated; moving and cancelling need none."""
+    return draft.task is not Task.PRENOTA or contact_settled(draft.held, draft.context.caller)
+
+
+def _other_offer_before(draft: Draft, turn: Turn) -> bool:
+    """Whether the assistant had just asked about another slot, and nobody has spoken since."""
+    now_named = restated_by(draft, draft.heard(turn))
+    for known in draft.before(turn):
+        if known.speaker is Speaker.CALLER:
+            return False
+        earlier = draft.heard(known)
+        if asks_for_yes(earlier) and restated_by(draft, earlier).slots - now_named.slots:
+            return True
+    return False
+
+
+def _take_over(draft: Draft, said: CallerReading, before: Turn, asked: AssistantReading, turn: Turn) -> None:
+    """A yes to one named day and/or time takes them over, unless the turn was a mismatch."""
+    if asked.asks is not Asks.SLOT or not asked.yes_no or draft.task is Task.DISDICI:
+        return
+    stance = draft.held.stances.get(before.number, Stance.PLAIN)
+    if stance is Stance.MISMATCH or (stance is Stance.OFFER and wished(said)):
+        return
+    day, at = _named_day(draft, asked, stance), _named_time(draft, asked, stance)
+    if draft.context.stage is Stage.NESSUN_INTENTO and contradicts_unclaimed(draft, day, at):
+        return
+    details, offer = draft.held.details, stance is Stance.OFFER
+    if day is not None and (offer or (details.date is None and not said.dates)):
+        draft.out.hold("date", day, turn.number)
+    if at is not None and (offer or (details.time is None and not said.times)):
+        draft.out.hold("time", at, turn.number)
+
+
+def _named_day(draft: Draft, asked: AssistantReading, stance: Stance) -> date | None:
+    """The one day that the turn names; in an offer, beside the day that cannot be had."""
+    days = {day_of(draft, mention) for mention in asked.dates}
+    if stance is Stance.OFFER and len(days) > 1:
+        days.discard(draft.held.details.date)
+    return days.pop() if len(days) == 1 else None
+
+
+def _named_time(draft: Draft, asked: AssistantReading, stance: Stance) -> time | None:
+    """The one time that the turn names; in an offer, beside the time that cannot be had."""
+    times = {time_of(draft, mention, asked) for mention in asked.times}
+    if stance is Stance.OFFER and len(times) > 1:
+        times.discard(draft.held.details.time)
+    return times.pop() if len(times) == 1 else None

@@ -1,0 +1,169 @@
+"""The day and time of a caller turn: chosen among those named, held, taken back, or counted on from what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+from engine.turns import Turn
+from engine.understanding.caller import CallerReading, M, Meant, Said, means
+from engine.understanding.draft import Draft
+from engine.understanding.mentions import Act, DateMention, Problem, RangeMention, TimeMention
+from engine.understanding.readback import AssistantReading
+from engine.understanding.settling import settle_day, settle_time
+from fsm.stages import Task
+
+
+def take_slot(draft: Draft, said: CallerReading, asked: AssistantReading | None, turn: Turn) -> None:
+    """Hold the day and time that a caller turn gives; `asked` is the assistant turn that it answers."""
+    offered = draft.held.offered
+    if said.ordinal is not None and asked and asked.slots and len(offered) > 1:
+        index = said.ordinal
+        if -1 <= index < len(offered):
+            draft.out.hold("date", offered[index].day, turn.number)
+            draft.out.hold("time", offered[index].at, turn.number)
+            return
+    day = _choose(said, said.dates, draft.held.details.date)
+    at = _choose(said, said.times, draft.held.details.time)
+    if day:
+        _take_day(draft, day, asked, turn)
+    if at:
+        _take_time(draft, at, turn)
+    elif not day:
+        _take_moved_time(draft, said, turn)
+    _take_relative(draft, said, turn, day=bool(day), at=bool(at))
+    if asked is not None and asked.slots and bool(day) is not bool(at):
+        _complete_from_offer(draft, turn, by_day=bool(day))
+
+
+def reject(draft: Draft, said: CallerReading, turn: Turn) -> None:
+    """Days and times ruled out, by name or in general ("non quel giorno", "un altro orario")."""
+    day, at = draft.held.details.date, draft.held.details.time
+    wished = {
+        "date": any(s.meant is Meant.WISH for s in said.dates),
+        "time": any(s.meant is Meant.WISH for s in said.times),
+    }
+    out_of = {
+        "date": day is not None
+        and any(s.meant is Meant.RULED_OUT and means(s.mention, day) for s in said.dates),
+        "time": at is not None
+        and any(s.meant is Meant.RULED_OUT and at in s.mention.candidates for s in said.times),
+    }
+    if said.does(Act.CORRECT, Act.DENY):
+        for span in said.ranges:  # "meglio la settimana dopo", "no, di pomeriggio"
+            out_of["date"] |= day is not None and not _in_days(span, day)
+            out_of["time"] |= at is not None and not _in_hours(span, at)
+    for name in ("date", "time"):
+        if (out_of[name] or name in said.rejected) and not wished[name]:
+            draft.out.lose(name, turn.number)
+
+
+def wished(said: CallerReading) -> list[DateMention | TimeMention]:
+    """Every day and time the turn really asks for."""
+    return [s.mention for s in said.dates if s.meant is Meant.WISH] + [
+        s.mention for s in said.times if s.meant is Meant.WISH
+    ]
+
+
+def without_old(said: CallerReading) -> CallerReading:
+    """Where nothing is to be moved, "l'appuntamento di giovedì" is a wish."""
+    return replace(
+        said,
+        dates=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.dates),
+        times=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.times),
+    )
+
+
+def _choose(said: CallerReading, mentions: Sequence[Said[M]], current: date | time | None) -> list[M]:
+    """The mention that counts; several when the turn leaves it open between them ("mercoledì o giovedì")."""
+    wishes = [s.mention for s in mentions if s.meant is Meant.WISH]
+    if not wishes and (current is None or said.does(Act.CORRECT)):
+        wishes = [s.mention for s in mentions if s.meant is Meant.ALOUD]
+    chosen: list[M] = []
+    for mention in wishes:
+        same = chosen and chosen[-1].candidates == mention.candidates
+        if same or (chosen and said.repairs((chosen[-1].end, mention.start))):
+            chosen = [mention]
+        else:
+            chosen.append(mention)
+    return chosen[-1:] if len({m.candidates for m in chosen}) == 1 else chosen
+
+
+def _take_day(
+    draft: Draft, mentions: Sequence[DateMention], asked: AssistantReading | None, turn: Turn
+) -> None:
+    days, problem = settle_day(draft, mentions, asked)
+    if len(days) == 1 and problem is None:
+        draft.out.hold("date", next(iter(days)), turn.number)
+        return
+    held = draft.held
+    if held.details.date is not None and held.details.date not in days:
+        draft.out.lose("date", turn.number)
+    if held.details.date is None:
+        held.day_options, held.day_problem = tuple(sorted(days)), problem or "ambiguo"
+    draft.out.about_booking = True
+
+
+def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn) -> None:
+    held = draft.held
+    candidates = {at for mention in mentions for at in mention.candidates}
+    if any(Problem.IMPOSSIBLE in mention.problems for mention in mentions):
+        held.time_options, held.time_problem = (), "impossibile"
+        return
+    settled = settle_time(draft, candidates) if len(mentions) == 1 else None
+    if settled is not None:
+        draft.out.hold("time", settled, turn.number)
+        return
+    if held.details.time is not None and held.details.time not in candidates:
+        draft.out.lose("time", turn.number)
+    if held.details.time is None:
+        held.time_options, held.time_problem = tuple(sorted(candidates)), "ambiguo"
+    draft.out.about_booking = True
+
+
+def _take_moved_time(draft: Draft, said: CallerReading, turn: Turn) -> None:
+    """ "dalle 11 alle 15" when a booking is moved: from its own time to the new one."""
+    target = draft.target
+    if draft.task is not Task.SPOSTA or target is None:
+        return
+    for span in said.ranges:
+        if span.time_from == target.slot.at and span.time_to is not None:
+            draft.out.hold("time", span.time_to, turn.number)
+            if draft.held.details.date is None:
+                draft.out.hold("date", target.slot.day, turn.number)
+
+
+def _take_relative(draft: Draft, said: CallerReading, turn: Turn, *, day: bool, at: bool) -> None:
+    """ "Il giorno dopo", "un'ora prima": counted from the day and time talked about, unless one was named."""
+    target = draft.target
+    from_day = draft.held.details.date or (target.slot.day if target else None)
+    from_time = draft.held.details.time
+    if not day and from_day is not None and said.days_on:
+        draft.out.hold("date", from_day + timedelta(days=said.days_on), turn.number)
+    if not at and from_time is not None and said.minutes_on:
+        some_day = date.min + timedelta(days=1)
+        moment = datetime.combine(some_day, from_time) + timedelta(minutes=said.minutes_on)
+        draft.out.hold("time", moment.time(), turn.number)
+
+
+def _complete_from_offer(draft: Draft, turn: Turn, *, by_day: bool) -> None:
+    """A time alone, or a day alone, that fits exactly one of the slots just offered, means that slot."""
+    held = draft.held
+    day, at = held.details.date, held.details.time
+    if by_day and at is None and not held.time_options:
+        fitting = [slot for slot in held.offered if slot.day == day]
+        if len(fitting) == 1:
+            draft.out.hold("time", fitting[0].at, turn.number)
+    if not by_day and day is None and not held.day_options:
+        fitting = [slot for slot in held.offered if slot.at == at]
+        if len(fitting) == 1:
+            draft.out.hold("date", fitting[0].day, turn.number)
+
+
+def _in_days(span: RangeMention, day: date) -> bool:
+    return (span.date_from is None or span.date_from <= day) and (span.date_to is None or day < span.date_to)
+
+
+def _in_hours(span: RangeMention, at: time) -> bool:
+    return (span.time_from is None or span.time_from <= at) and (span.time_to is None or at < span.time_to)
