@@ -51,6 +51,7 @@ from transport.settings import BridgeSettings, ServerSettings
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import run_demo
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
+from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.scenarios import seed_demo
 from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
@@ -214,11 +215,12 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
     Raises TransportError without a key, RulesError for rule files that cannot be used.
     """
     async with contextlib.AsyncExitStack() as stack:
-        gemini, key, tls = settings.gemini, _api_key(settings), None
+        gemini, engine, key, tls = settings.gemini, settings.engine, _api_key(settings), None
         if gemini.emulator:
             emulator = await stack.enter_async_context(_emulator(clock))
             gemini = gemini.model_copy(update={"base_url": emulator.base_url})
             key, tls = EMULATOR_KEY, emulator.tls
+            engine = engine.model_copy(update={"chars_per_s": MOST_CHARS_PER_S})
         client = make_client(gemini, key, tls)
         stack.push_async_callback(client.aio.aclose)
         rulebook = Rulebook.read(settings.rules.directory)
@@ -229,7 +231,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             model=GeminiLive(client, gemini),
             rulebook=lambda: rulebook,
             extractor=lambda consultant: FallbackExtractor(small_model, LocalExtractor(consultant.zone)),
-            settings=settings.engine,
+            settings=engine,
         )
 
 

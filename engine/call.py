@@ -17,6 +17,7 @@ from engine.ports import (
     Audio,
     CallerWords,
     Clock,
+    Dtmf,
     GoAway,
     HungUp,
     Line,
@@ -49,10 +50,12 @@ Record = Callable[[Turn], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a call ended: `reason` (no personal data), and `dropped_ms` of caller audio the model never got."""
+    """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, and how
+    many `keys` the caller pressed, which nothing answers to."""
 
     reason: str
     dropped_ms: int = 0
+    keys: int = 0
 
 
 class Call:
@@ -86,6 +89,7 @@ class Call:
             wait_s=settings.transcript_wait_s,
             late_s=settings.late_words_s,
             settle_s=settings.words_settle_s,
+            chars_per_s=settings.chars_per_s,
         )
         # uplink
         self._chunk = settings.uplink_chunk_ms * _UPLINK_BYTES_PER_MS
@@ -93,6 +97,7 @@ class Call:
         self._uplink: deque[bytes] = deque()
         self._uplink_ready = asyncio.Event()
         self._dropped_ms = 0
+        self._keys = 0
         self._covered_until = 0.0  # of the monotonic clock: up to when the uplink has been fed
         # the assistant
         self._current: AssistantSpeech | None = None  # what the model is saying now
@@ -157,7 +162,7 @@ class Call:
             log.warning(
                 "call %s: %d ms of caller audio dropped, the model took no more", self._id, self._dropped_ms
             )
-        return CallEnd(self._reason, self._dropped_ms)
+        return CallEnd(self._reason, self._dropped_ms, self._keys)
 
     # --- inside ---
 
@@ -183,6 +188,9 @@ class Call:
         async for event in self._line.events():
             if isinstance(event, Audio):
                 self._on_caller_audio(event.pcm)
+            elif isinstance(event, Dtmf):
+                self._keys += 1
+                log.info("call %s: a key was pressed, which nothing answers to", self._id)
             elif isinstance(event, HungUp):
                 self._queue_partial()
                 self._end(event.reason)
@@ -223,10 +231,13 @@ class Call:
         step = self._settings.uplink_chunk_ms / 1000
         due = self._clock.monotonic()
         while True:
-            due = max(due + step, self._clock.monotonic() - 1.0)
+            due += step
             await self._clock.sleep(due - self._clock.monotonic())
-            now = self._clock.now()
-            silent_s = self._clock.monotonic() - self._covered_until
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            if monotonic - due >= step:  # we were held up: what the bridge sent meanwhile is still to be read
+                self._covered_until = min(self._covered_until + monotonic - due, monotonic)
+                due = monotonic
+            silent_s = monotonic - self._covered_until
             if silent_s * 1000 >= self._settings.uplink_gap_ms:
                 self._queue_partial()
                 self._queue(bytes(self._chunk))

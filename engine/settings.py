@@ -35,7 +35,7 @@ class EngineSettings(BaseModel):
         description="Milliseconds of caller audio queued for the model; oldest dropped beyond.",
     )
     uplink_gap_ms: int = Field(
-        default=120,
+        default=300,
         ge=40,
         le=2000,
         description="Pause of the bridge in milliseconds after which silence is streamed upward.",
@@ -57,6 +57,12 @@ class EngineSettings(BaseModel):
         ge=0,
         le=10,
         description="Seconds without a further piece after which a transcript counts as whole.",
+    )
+    chars_per_s: float = Field(
+        default=30.0,
+        ge=10,
+        le=1000,
+        description="Characters a second that nobody speaks faster than; people speak about 15.",
     )
     cut_off_wait_s: float = Field(
         default=3.0, gt=0, le=30, description="Seconds to wait for the words that cut the assistant off."

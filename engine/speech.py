@@ -24,12 +24,25 @@ class CallerSpeech:
     words have not come `wait_s` after it ended is given up; words that come in the next `late_s` cannot be
     placed, and neither can words without open speech: their turn has `began_at` None. Without a further piece
     for `settle_s` a transcript counts as whole. `numbers` gives turn numbers.
+
+    Words of two stretches that come without a boundary between them stay one turn, placed at the first: a
+    pause, a full stop or a missing space between pieces does not tell whose the later ones are, and to part
+    "no." from "va bene" would make a yes. The second stretch goes on waiting, and is given up when nothing
+    more comes, so that its question is asked again. Only when the words are more than the first can hold, at
+    `chars_per_s`, have both been heard: then they are one stretch.
     """
 
     def __init__(
-        self, numbers: Iterator[int], *, wait_s: float = 7.0, late_s: float = 5.0, settle_s: float = 1.5
+        self,
+        numbers: Iterator[int],
+        *,
+        wait_s: float = 7.0,
+        late_s: float = 5.0,
+        settle_s: float = 1.5,
+        chars_per_s: float = 30.0,
     ) -> None:
         self._numbers = numbers
+        self._chars_per_s = chars_per_s
         self._wait = timedelta(seconds=wait_s)
         self._late = timedelta(seconds=late_s)
         self._settle = timedelta(seconds=settle_s)
@@ -93,8 +106,9 @@ class CallerSpeech:
             stretch = self._unplaced = self._unplaced or _Stretch(now, [], placed=False)
         if stretch.number is None:
             stretch.number = next(self._numbers)
-        stretch.text += f" {text}" if stretch.apart else text
+        stretch.text += f" {text}" if self._begins_anew(stretch, text, now) else text
         stretch.apart, stretch.words_at, stretch.finished = False, now, finished
+        self._join_what_was_heard(stretch, now)
         turn = stretch.turn()
         if finished:
             self._boundary_of(stretch, now)
@@ -150,6 +164,22 @@ class CallerSpeech:
             return True
         return not stretch.finished and stretch.words_at is not None and now - stretch.words_at < self._settle
 
+    def _begins_anew(self, stretch: _Stretch, text: str, now: datetime) -> bool:
+        """Whether a piece begins a new utterance, so that it does not go on with the last word."""
+        whole = stretch.words_at is not None and now - stretch.words_at >= self._settle
+        sentence = stretch.text.endswith(_SENTENCE_ENDS) and text[:1].isupper()
+        return stretch.apart or whole or sentence
+
+    def _join_what_was_heard(self, stretch: _Stretch, now: datetime) -> None:
+        """Make one stretch of those whose words came together, once they are too many for the first."""
+        while stretch.placed and self._lost is None and self._open[1:]:
+            if len(stretch.text.strip()) <= stretch.seconds(now) * self._chars_per_s:
+                return
+            following = self._open.pop(1)
+            stretch.segments += following.segments
+            if self._last is following:
+                self._last = stretch
+
     def _boundary_of(self, stretch: _Stretch, now: datetime) -> None:
         """Close `stretch`; while its speech goes on, only once that turns out to have ended before `now`."""
         stretch.apart = True
@@ -159,14 +189,18 @@ class CallerSpeech:
             self._close(stretch)
 
     def _close(self, stretch: _Stretch) -> None:
-        """Close `stretch`; speech in it that ended after its last words becomes a stretch of its own."""
+        """Close `stretch`; speech in it that ended after its last words becomes a stretch of its own.
+
+        That one is placed at its own beginning: nothing of the assistant was played since the speech before it,
+        so that even words left over from there would answer the same question.
+        """
         if not stretch.placed:
             self._unplaced = None
             return
         rest = [each for each in stretch.segments if not each.given_up and not stretch.covers(each)]
         stretch.segments = [each for each in stretch.segments if each not in rest] or stretch.segments[:1]
         if rest:
-            follower = _Stretch(stretch.began_at, rest)
+            follower = _Stretch(rest[0].began, rest)
             self._open.insert(self._open.index(stretch) + 1, follower)
             if self._last is stretch:
                 self._last = follower
@@ -178,6 +212,10 @@ class CallerSpeech:
 
     def _played_between(self, begin: datetime, end: datetime) -> bool:
         return any(start < end and stop > begin for start, stop in self._played)
+
+
+_SENTENCE_ENDS = (".", "?", "!", "…")
+_UNNOTICED_S = 1.0  # of a segment of speech, too soft for the detector
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +237,11 @@ class _Stretch:
     finished: bool = False
     closing: datetime | None = None
     closed: bool = False
+
+    def seconds(self, now: datetime) -> float:
+        """How long its speech lasted by `now`, at most: its beginning and end may be too soft to be noticed."""
+        spoken = ((each.ended or max(now, each.began)) - each.began for each in self.segments)
+        return sum((each.total_seconds() + _UNNOTICED_S for each in spoken), 0.0)
 
     def covers(self, segment: _Segment) -> bool:
         """Whether words came after `segment` had ended."""

@@ -32,6 +32,13 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (self._seconds + seconds, next(self._order), done))
         await done
 
+    def stall(self, seconds: float) -> None:
+        """Let `seconds` pass in which nobody gets to act; who has slept long enough acts after it."""
+        self._seconds += seconds
+        for at, _, done in self._sleepers:
+            if at <= self._seconds and not done.done():
+                done.set_result(None)
+
     async def advance(self, seconds: float) -> None:
         until = self._seconds + seconds
         await settle()

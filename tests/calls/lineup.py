@@ -18,6 +18,7 @@ import aiohttp
 from pydantic import BaseModel, SecretStr
 
 import main
+from engine.settings import EngineSettings
 from storage import bookings, calls, journal, people, seed
 from storage.agenda import AgendaSettings
 from storage.calls import CallDetail
@@ -32,6 +33,7 @@ from transport.simulation.clock import ScaledClock
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
 from transport.simulation.gemini_emulator_live import EmulatedCall
 from transport.simulation.gemini_emulator_script import Script
+from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.persona import Persona, Reaction, Reply
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +195,7 @@ async def line_up(
     sections = {
         "gemini": GeminiSettings(base_url=emulator.base_url),
         "gemini_api_key": SecretStr(EMULATOR_KEY),
+        "engine": EngineSettings(chars_per_s=MOST_CHARS_PER_S),
         **(settings or {}),
     }
     composed = main.load_settings(ROOT / "config.toml").model_copy(update=sections)

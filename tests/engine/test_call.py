@@ -15,6 +15,7 @@ from engine.ports import (
     AssistantWords,
     Audio,
     CallerWords,
+    Dtmf,
     HungUp,
     LineEvent,
     LiveModelError,
@@ -449,7 +450,7 @@ async def test_a_yes_transcribed_after_the_hang_up_is_analysed(scene: Scene) -> 
     assert scene.model.open_now
     sent = len(scene.model.audio)
     await scene.clock.advance(3)
-    assert len(scene.model.audio) >= sent + 70, "silence goes on upward"
+    assert len(scene.model.audio) >= sent + 65, "silence goes on upward"
     await scene.signal(CallerWords("sì"))
     await scene.clock.advance(1)
     assert not scene.task.done(), "another piece may come"
@@ -581,9 +582,40 @@ async def test_the_uplink_is_continuous_in_40_ms_chunks(scene: Scene) -> None:
         await scene.clock.advance(0.03)
     await scene.clock.advance(1.7)
     assert {len(chunk) for chunk in scene.model.audio} == {1280}
-    assert 46 <= len(scene.model.audio) <= 51
+    assert 42 <= len(scene.model.audio) <= 46
     assert any(b"\x20" in chunk for chunk in scene.model.audio[:8])
     assert scene.model.audio[-1] == bytes(1280)
+
+
+async def test_a_stall_of_ours_is_no_pause_of_the_bridge(scene: Scene) -> None:
+    """What was said during it waits to be read; silence put before it would tear the words apart."""
+    await scene.hears(40)
+    scene.clock.stall(1.0)
+    await settle()
+    for _ in range(25):
+        await scene.hears(40)
+    await scene.clock.advance(0.2)
+    assert [chunk for chunk in scene.model.audio if not any(chunk)] == []
+    assert len(scene.model.audio) == 26
+
+
+async def test_after_a_stall_a_pause_of_the_bridge_is_filled_again(scene: Scene) -> None:
+    await scene.hears(40)
+    scene.clock.stall(1.0)
+    await settle()
+    await scene.clock.advance(1.0)
+    assert 16 <= sum(not any(chunk) for chunk in scene.model.audio) <= 20
+
+
+async def test_keys_are_counted_and_never_told(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for digit in "7#":
+        scene.phone.inbox.put_nowait(Dtmf(digit))
+    await settle()
+    told = [message for message in caplog.messages if "key" in message]
+    assert told == ["call call-1: a key was pressed, which nothing answers to"] * 2
+    await scene.hangs_up()
+    assert await scene.over(0.5) == CallEnd("hangup", keys=2)
 
 
 async def test_a_model_that_takes_no_audio_loses_the_oldest(caplog: pytest.LogCaptureFixture) -> None:

@@ -121,6 +121,51 @@ TABLE: dict[str, tuple[list[Step], list[tuple[str, float | None]]]] = {
         [(1, "began"), (2, "ended"), (2.5, "words", "sì"), (3, "boundary"), (3.5, "words", "anzi no")],
         [("sì", 1), ("anzi no", None)],
     ),
+    "two stretches transcribed without a boundary between stay together, at the first": (
+        [
+            (1, "began"), (2.5, "ended"), (3, "played", 5), (5.5, "began"), (6.3, "ended"),
+            (7, "words", "Mercoledì 11"), (7.1, "words", " alle 15."), (7.9, "words", "Sì, confermo."),
+        ],
+        [("Mercoledì 11 alle 15. Sì, confermo.", 1)],
+    ),
+    "a denial at the beginning of the second is never parted from its yes": (
+        [
+            (1, "began"), (1.4, "ended"), (2, "played", 5), (5.5, "began"), (6.5, "ended"),
+            (7, "words", "Mercoledì."), (7.8, "words", "No."), (8, "words", "Va bene, mercoledì undici alle quindici."),
+        ],
+        [("Mercoledì. No. Va bene, mercoledì undici alle quindici.", 1)],
+    ),
+    "a piece after the transcript counted as whole begins a new word": (
+        [(1, "began"), (2, "ended"), (2.5, "words", "mercoledì"), (4, "words", "sì")],
+        [("mercoledì sì", 1)],
+    ),
+    "a full stop inside an address parts nothing": (
+        [(1, "began"), (3, "ended"), (3.5, "words", "mario@gmail."), (3.6, "words", "com")],
+        [("mario@gmail.com", 1)],
+    ),
+    "more words than the first can hold: the next are those of the third": (
+        [
+            (1, "began"), (1.3, "ended"), (2, "played", 5), (5.5, "began"), (7.5, "ended"),
+            (7.6, "words", "Sì."), (7.7, "words", "Anzi no, meglio giovedì 12 febbraio alle 16."), (8, "boundary"),
+            (8, "played", 10), (10.5, "began"), (10.9, "ended"), (11.5, "words", "Sì, confermo."),
+        ],
+        [("Sì. Anzi no, meglio giovedì 12 febbraio alle 16.", 1), ("Sì, confermo.", 10.5)],
+    ),
+    "as many words as the first can hold: the next may still be the second's": (
+        [
+            (1, "began"), (2.5, "ended"), (3, "played", 5), (5.5, "began"), (6.3, "ended"),
+            (7, "words", "Mercoledì 11 alle 15."), (7.2, "words", "Sì."), (8, "boundary"),
+            (8, "played", 10), (10.5, "began"), (10.9, "ended"), (11.5, "words", "Sì, confermo."),
+        ],
+        [("Mercoledì 11 alle 15. Sì.", 1), ("Sì, confermo.", 5.5)],
+    ),
+    "what is left over after a boundary has an instant of its own": (
+        [
+            (1, "began"), (2, "ended"), (2.5, "words", "mercoledì"), (3, "began"), (4, "ended"),
+            (4.1, "boundary"), (4.5, "words", "anzi no"),
+        ],
+        [("mercoledì", 1), ("anzi no", 3)],
+    ),
     "silence has no turn": ([(1, "began"), (2, "ended"), (3, "words", "  "), (3, "finished", "")], []),
 }  # fmt: skip
 
@@ -159,7 +204,7 @@ def test_speech_after_the_words_is_still_waited_for() -> None:
         speech,
     )
     assert speech.untranscribed(at(6))
-    assert play([(6.5, "finished", "anzi no")], speech) == [("anzi no", 1)]
+    assert play([(6.5, "finished", "anzi no")], speech) == [("anzi no", 1.9)]
     assert not speech.untranscribed(at(7))
 
 
@@ -179,6 +224,57 @@ def test_speech_without_words_is_given_up_and_counted() -> None:
     assert (speech.given_up, speech.untranscribed(at(8.9))) == (0, True)
     speech.settle(at(9))
     assert (speech.given_up, speech.untranscribed(at(9))) == (1, False)
+
+
+TWO_STRETCHES: list[Step] = [
+    (1, "began"), (1.3, "ended"), (2, "played", 5), (5.5, "began"), (7.5, "ended"), (7.6, "words", "Sì."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "chars_per_s", "given_up"),
+    [
+        ("Anzi no, meglio giovedì 12 febbraio alle 16.", 30, 0),
+        ("Anzi no, meglio giovedì 12 febbraio alle 16.", 220, 1),
+        ("Anzi no.", 30, 1),
+    ],
+    ids=["more than the first can hold", "not where speech is that fast", "they may all be the first's"],
+)
+def test_speech_heard_together_with_what_was_before_it(words: str, chars_per_s: float, given_up: int) -> None:
+    speech = CallerSpeech(itertools.count(1), chars_per_s=chars_per_s)
+    play([*TWO_STRETCHES, (7.7, "words", words), (8, "boundary")], speech)
+    assert speech.untranscribed(at(9.5)) == bool(given_up)
+    speech.settle(at(20))
+    assert speech.given_up == given_up
+
+
+@given(st.data())
+def test_words_that_come_together_are_never_placed_later_than_spoken(data: st.DataObject) -> None:
+    """Utterances in pieces, as dense as speech can be, less than 7 s late; boundaries only between them."""
+    steps: list[tuple[float, int, Step]] = []
+    arrived, clock = 0.0, 0.0
+    for _ in range(data.draw(st.integers(2, 5))):
+        began = clock + data.draw(st.floats(0.5, 2))
+        ended = began + data.draw(st.floats(0.1, 3))
+        clock = ended + 0.5
+        steps += [(began, 0, (began, "began")), (ended, 0, (ended, "ended"))]
+        steps.append((ended, 1, (ended + 0.1, "played", ended + 0.4)))
+        word = f"w@{began} "
+        words = max(1, int((ended - began) * 30 // len(word)))
+        arrived = max(arrived, ended)
+        pieces = data.draw(st.integers(1, words)) if len(word) <= (ended - began + 1) * 30 else 0
+        for _ in range(pieces):
+            arrived += data.draw(st.floats(0.01, 3))
+            if arrived >= ended + 6.9:
+                break
+            steps.append((arrived, 1, (arrived, "words", word)))
+        else:
+            if pieces and data.draw(st.booleans()):
+                steps.append((arrived, 2, (arrived, "boundary")))
+    for text, placed in play([step for *_, step in sorted(steps, key=lambda each: each[:2])]):
+        for word in text.split():
+            if placed is not None:
+                assert placed <= float(word.split("@")[1]) + 1e-5
 
 
 @given(st.data())

@@ -20,6 +20,9 @@ SPOILT_WORD = "⟂"
 END_OF_UTTERANCE = "\n"
 """Follows the last word of an utterance."""
 
+MOST_CHARS_PER_S = 220.0
+"""Characters a second that the modem never exceeds, generously: for who judges speech by its length."""
+
 _SYMBOL_S = 0.005
 _TONES = np.arange(600, 2801, 200)
 _PILOT = 3000
