@@ -18,7 +18,7 @@ from engine.supervisor import Supervisor, Told, metadata_of, opening_state, rest
 from engine.turns import Turn
 from fsm.booking import BookingMachine
 from fsm.stages import Stage, Task
-from storage import bookings, calls, journal
+from storage import availability, bookings, calls, journal
 from storage.database import Database
 from storage.errors import StoreUnavailable
 from tests.engine.scene import DIALLED_LEAD, LINE, ROME, THREE, Scene, scene
@@ -174,7 +174,7 @@ def broken(*_: Any, **__: Any) -> Any:
 PARTS: dict[str, tuple[Any, str]] = {
     "understanding": (engine.analysis, "read"),
     "the machine": (BookingMachine, "fire"),
-    "the store's agenda": (engine.analysis.availability, "available_starts"),
+    "the store's agenda": (availability, "available_starts"),
     "the store's commit": (bookings, "confirm"),
     "the record": (calls, "record_analysis"),
     "the metadata": (calls, "note_metadata"),

@@ -1,0 +1,71 @@
+"""What an analysis sees of the consultant's agenda, and how its slots and bookings are named there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.conversation import Conversation
+from engine.details import Accumulator, Slot
+from engine.understanding.context import Agenda, OwnBooking
+from storage import availability, bookings
+from storage.results import Booking, BookingKind
+
+_HORIZON = timedelta(days=90)
+
+
+def see(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
+    """The agenda as it is at `now`, for a booking as long as the one wanted; inside a store transaction."""
+    consultant = conversation.consultant_id
+    settings = availability.settings_of(consultant)
+    own = _own_bookings(conversation, held, now)
+    moving = next((b for b in own if key_of(b) == held.target), None)
+    minutes = held.details.minutes or settings.default_minutes
+    starts = availability.available_starts(
+        consultant, now, now + _HORIZON, minutes, now=now, conversation=conversation.id, moving=moving
+    )
+    zone = conversation.zone
+    return Agenda(
+        zone=zone,
+        free=frozenset(slot_of(start, zone) for start in starts),
+        hours={index: tuple(hours) for index, hours in enumerate(settings.weekly_hours.values())},
+        own=tuple(OwnBooking(key_of(b), slot_of(b.start, zone), b.minutes) for b in own),
+        minutes=settings.default_minutes,
+        allowed_minutes=tuple(settings.allowed_minutes),
+    )
+
+
+def _own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
+    """Bookings this caller may change: found by who they are or by the line, never by a dictated number."""
+    found: list[Booking] = []
+    if conversation.client_id is not None:
+        found = bookings.find_bookings(client_id=conversation.client_id, now=now)
+    elif conversation.caller.line is not None:
+        found = bookings.find_bookings(phone=conversation.caller.line, now=now)
+    if held.booking is not None and held.booking not in map(key_of, found):
+        mine = booking_of(held.booking)
+        if mine is not None and mine.in_force:
+            found.append(mine)
+    return [b for b in found if b.consultant_id == conversation.consultant_id]
+
+
+def key_of(booking: Booking) -> str:
+    """The one name of a booking of either kind: "consultation:…", "appointment:…"."""
+    return f"{booking.kind}:{booking.id}"
+
+
+def booking_of(key: str) -> Booking | None:
+    """The booking with that name, in force or not; None when there is none."""
+    kind, _, booking_id = key.partition(":")
+    return bookings.booking(BookingKind(kind), booking_id)
+
+
+def slot_of(start: datetime, zone: ZoneInfo) -> Slot:
+    """The local day and time of an instant."""
+    local = start.astimezone(zone)
+    return Slot(local.date(), local.time().replace(tzinfo=None))
+
+
+def instant_of(slot: Slot, zone: ZoneInfo) -> datetime:
+    """The UTC instant of a local slot; of a wall time that the clock shows twice the first, as the agenda offers it."""
+    return datetime.combine(slot.day, slot.at, zone).astimezone(UTC)
