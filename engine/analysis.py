@@ -199,7 +199,8 @@ class _Run:
 
     def _texts(self) -> list[str]:
         """The notices in words, as things stand at the end."""
-        wording = Wording(self.held, self.agenda, self.model.task, self.about, self.now)
+        missing = str(self._facts()["first_missing"])
+        wording = Wording(self.held, self.agenda, self.model.task, self.about, missing, self.now)
         return [wording.text(self.rulebook.messages, notice) for notice in self.notices]
 
     # --- what is done ----------------------------------------------------------------------------------------
@@ -235,9 +236,9 @@ class _Run:
             moving=target,
         )
         if isinstance(result, Hold):
-            self.hold = result
+            self.hold, self.held.refused = result, None
             return True
-        self.hold = None
+        self.hold, self.held.refused = None, slot
         if result is Refusal.OUTSIDE_HOURS and self.agenda.open_at(slot.at, slot.day):
             result = Refusal.SLOT_TAKEN  # within the hours, but no start that can be booked
         self.outcome = _OUTCOMES[result]

@@ -61,10 +61,10 @@ class Accumulator:
     unsettled words can mean, with the problem. `offered`: the slots the assistant last named.
     `stances`: assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in
     pieces. `days_before`, `times_before`: what the caller named last before booking was the subject;
-    `asked`: the task the caller asked for last; `target`: id of the own booking to move or cancel;
-    `unknown_target`: the caller named one that is none; `spoken_of`: the own booking whose day was last
-    mentioned; `booking`: id of the booking that is this call's own. `silent`, `waiting`, `attempts`:
-    the counters of DESIGN §3.
+    `refused`: the slot that the store refused last; `asked`: the task the caller asked for last;
+    `target`: id of the own booking to move or cancel; `unknown_target`: the caller named one that is
+    none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the booking that
+    is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
     """
 
     details: Details = field(default_factory=Details)
@@ -80,6 +80,7 @@ class Accumulator:
     phone_heard: Heard = Heard.NO
     email_heard: Heard = Heard.NO
     email_suggestion: str | None = None
+    refused: Slot | None = None
     asked: Task = Task.NESSUNO
     days_before: tuple[dt.date, ...] = ()
     times_before: tuple[dt.time, ...] = ()

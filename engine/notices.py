@@ -12,6 +12,14 @@ from fsm.stages import Task
 from rules.messages import Messages
 
 _VERBS = {Task.PRENOTA: "prenoto", Task.SPOSTA: "sposto", Task.DISDICI: "annullo", Task.NESSUNO: "prenoto"}
+_ASKED_AS = {
+    "data": "il giorno",
+    "ora": "l'ora",
+    "telefono": "il telefono",
+    "email": "l'email",
+    "nome": "il nome",
+    "appuntamento": "quale appuntamento",
+}
 _ALTERNATIVES = 3
 _NINE = time(9)
 _NOON = time(12)
@@ -19,12 +27,14 @@ _NOON = time(12)
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What notices speak of. `about` is the slot that the analysis tried to take, move to or cancel."""
+    """What notices speak of. `about` is the slot that the analysis tried to take, move to or
+    cancel; `missing` the first detail that is still missing, by its Italian name."""
 
     held: Accumulator
     agenda: Agenda
     task: Task
     about: Slot | None
+    missing: str
     now: datetime
 
     def text(self, messages: Messages, notice: str) -> str:
@@ -44,6 +54,8 @@ class Wording:
                 return " o ".join(map(spoken_day, days)) or "più giorni"
             case "suggerimento":
                 return self.held.email_suggestion or "un'altra"
+            case "dato":
+                return _ASKED_AS.get(self.missing, self.missing)
             case "verbo":
                 return _VERBS[self.task]
         raise KeyError(placeholder)

@@ -7,11 +7,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from engine.conversation import Conversation
 from engine.ports import Extractor
@@ -32,6 +42,32 @@ _HOURS = ((time(8), time(20)),)
 
 class RehearsalError(Exception):
     """Raised when a dialogue file cannot be read: file, line where known, and reason."""
+
+
+def _written_instant(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        return value
+    raise ValueError("should be a valid datetime: a date and a time, such as 2026-02-11T15:00")
+
+
+def _plausible(value: datetime) -> datetime:
+    if value.year not in _YEARS:
+        raise ValueError(f"the year should be from {_YEARS[0]} to {_YEARS[-1]}")
+    return value
+
+
+def _e164(value: str) -> str:
+    if not _E164.fullmatch(value):
+        raise ValueError("should be an E.164 number, such as +393331234567")
+    return value
+
+
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.IGNORECASE)
+_YEARS = range(2000, 2101)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_Instant = Annotated[datetime, BeforeValidator(_written_instant), AfterValidator(_plausible)]
+_Minutes = Annotated[int, Field(strict=True, ge=5, le=480)]
+_Phone = Annotated[str, AfterValidator(_e164)]
 
 
 class _Model(BaseModel):
@@ -62,40 +98,66 @@ class _Caller(_Model):
     kind: Literal["client", "lead"]
     direction: Literal["inbound", "outbound"]
     name: str | None = None
-    phone: str | None = None
+    phone: _Phone | None = None
     email: str | None = None
 
 
 class _Existing(_Model):
-    start: datetime
-    minutes: int | None = None
+    start: _Instant
+    minutes: _Minutes | None = None
 
 
 class _Agenda(_Model):
-    duration: int = 60
-    free: tuple[datetime, ...] = ()
+    duration: _Minutes = 60
+    free: tuple[_Instant, ...] = ()
     existing: tuple[_Existing, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> _Agenda:
+        inorder = sorted(self.existing, key=lambda own: _instant(own.start))
+        for own, following in pairwise(inorder):
+            end = _instant(own.start) + timedelta(minutes=own.minutes or self.duration)
+            if end > _instant(following.start):
+                raise ValueError(
+                    f"existing bookings overlap: {own.start:%Y-%m-%dT%H:%M} and {following.start:%Y-%m-%dT%H:%M}"
+                )
+        return self
+
+
+class _ExpectedCancelled(_Model):
+    """A cancelled booking is expected as a table, or as its start alone."""
+
+    kind: Literal["consultation", "appointment"] | None = None
+    start: _Instant
+    phone: _Phone | None = None
+    email: str | None = None
+    start_utc: _Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_alone(cls, value: object) -> object:
+        return value if isinstance(value, dict) else {"start": value}
 
 
 class _ExpectedBooking(_Model):
     kind: Literal["consultation", "appointment"]
-    start: datetime
-    phone: str | None = None
+    start: _Instant
+    phone: _Phone | None = None
     email: str | None = None
-    start_utc: datetime | None = None
+    start_utc: _Instant | None = None
 
 
 class _Expected(_Model):
     bookings: tuple[_ExpectedBooking, ...] = ()
     stage: Stage | None = None
-    cancelled: tuple[Any, ...] | None = None
+    cancelled: tuple[_ExpectedCancelled, ...] | None = None
 
 
 class Dialogue(_Model):
     """A written dialogue. Times of the agenda and of what is expected are local to Europe/Rome."""
 
     title: str
-    now: datetime
+    now: _Instant
     turns: tuple[_Turn, ...]
     caller: _Caller
     agenda: _Agenda = Field(default_factory=_Agenda)
@@ -161,28 +223,65 @@ def read_dialogue(path: Path) -> Dialogue:
         raise RehearsalError("\n".join(_located(path, problem) for problem in error.errors())) from error
 
 
+_TABLES: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Dialogue,
+    ("turns",): _Turn,
+    ("caller",): _Caller,
+    ("agenda",): _Agenda,
+    ("agenda", "existing"): _Existing,
+    ("expect",): _Expected,
+    ("expect", "bookings"): _ExpectedBooking,
+    ("expect", "cancelled"): _ExpectedCancelled,
+}
+
+
 def _located(path: Path, problem: Mapping[str, Any]) -> str:
     """file:line: field: reason; the line is that of the innermost key that stands in the file."""
     where = ".".join(str(part) for part in problem["loc"]) or "dialogue"
     line = _line_of(path.read_text(encoding="utf-8").splitlines(), problem["loc"])
-    return f"{path}:{line}: {where}: {problem['msg']}"
+    reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
+    if problem["type"] == "extra_forbidden":
+        table = tuple(part for part in problem["loc"][:-1] if isinstance(part, str))
+        reason = f"unknown key (allowed: {', '.join(_TABLES[table].model_fields)})"
+    return f"{path}:{line}: {where}: {reason}"
 
 
 def _line_of(lines: Sequence[str], where: Sequence[int | str]) -> int:
-    found, item = 1, next((part for part in where if isinstance(part, int)), None)
-    for name in (part for part in where if isinstance(part, str)):
-        for number, text in enumerate(lines, start=1):
-            stripped = text.strip()
-            if number >= found and (
-                stripped.startswith((f"{name} ", f"{name}=", f"[{name}", f"[[{name}"))
-                or f".{name}]" in stripped
-            ):
-                found = number
-                break
-    if item is not None and where[0] == "turns":
-        entries = [n for n, text in enumerate(lines, start=1) if n >= found and text.lstrip().startswith("{")]
-        return entries[item] if item < len(entries) else found
+    texts = [text.strip() for text in lines]
+    found = 1
+    for part in where:
+        step = _item(texts, found, part) if isinstance(part, int) else _key(texts, found, part)
+        if step is None:
+            break
+        found = step
     return found
+
+
+def _key(texts: Sequence[str], found: int, name: str) -> int | None:
+    """The line, from `found` on, of a key of this table or of the header of a table below it."""
+    of_this_table = True
+    for number, text in enumerate(texts[found - 1 :], start=found):
+        of_this_table = of_this_table and (number == found or not text.startswith("["))
+        if text.startswith((f"[{name}", f"[[{name}")) or f".{name}]" in text:
+            return number
+        if of_this_table and text.startswith((f"{name} ", f"{name}=")):
+            return number
+    return None
+
+
+def _item(texts: Sequence[str], found: int, index: int) -> int | None:
+    """The line of an item of the array that begins at line `found`, where items have lines of their own."""
+    header = texts[found - 1]
+    if header.startswith("[["):
+        items = [number for number, text in enumerate(texts, start=1) if text == header]
+    else:
+        items = [found] if "{" in header else []
+        for number, text in enumerate(texts[found:], start=found + 1):
+            if text.startswith(("[", "]")):
+                break
+            if text.startswith("{"):
+                items.append(number)
+    return items[index] if index < len(items) else None
 
 
 async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extractor: Extractor) -> Outcome:
@@ -349,33 +448,36 @@ def _problems(expected: _Expected, outcome: Outcome) -> list[str]:
     problems = []
     if expected.stage is not None and expected.stage != outcome.stage:
         problems.append(f"stage is {outcome.stage}, expected {expected.stage}")
-    left = list(outcome.bookings)
-    for wanted in expected.bookings:
-        match = next((b for b in left if _is(b, wanted)), None)
-        if match is None:
-            problems.append(f"missing booking: {_described(wanted)}")
-        else:
-            left.remove(match)
+    missing, left = _compared(outcome.bookings, expected.bookings)
+    problems += [f"missing booking: {_described(wanted)}" for wanted in missing]
     problems += [f"unexpected booking: {b['kind']} {b['start']}" for b in left]
     if expected.cancelled is not None:
-        wanted_starts = sorted(_cancelled_start(item) for item in expected.cancelled)
-        starts = sorted(b["start"] for b in outcome.cancelled)
-        if wanted_starts != starts:
-            problems.append(f"cancelled are {starts}, expected {wanted_starts}")
+        missing, left = _compared(outcome.cancelled, expected.cancelled)
+        if missing or left:
+            starts = sorted(b["start"] for b in outcome.cancelled)
+            wanted_ones = sorted(_described(wanted) for wanted in expected.cancelled)
+            problems.append(f"cancelled are {starts}, expected {wanted_ones}")
     return problems
 
 
-def _cancelled_start(item: Any) -> str:
-    """A cancelled booking is expected as its start, or as a table with `start`."""
-    value = item.get("start") if isinstance(item, dict) else item
-    start = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return f"{(start.astimezone(ZONE) if start.tzinfo else start):%Y-%m-%dT%H:%M}"
+def _compared(
+    found: Sequence[dict[str, Any]], expected: Sequence[_ExpectedBooking | _ExpectedCancelled]
+) -> tuple[list[_ExpectedBooking | _ExpectedCancelled], list[dict[str, Any]]]:
+    """What is expected but was not found, and what was found but is not expected."""
+    missing, left = [], list(found)
+    for wanted in expected:
+        match = next((b for b in left if _is(b, wanted)), None)
+        if match is None:
+            missing.append(wanted)
+        else:
+            left.remove(match)
+    return missing, left
 
 
-def _is(booking: Mapping[str, Any], wanted: _ExpectedBooking) -> bool:
+def _is(booking: Mapping[str, Any], wanted: _ExpectedBooking | _ExpectedCancelled) -> bool:
     local = wanted.start.astimezone(ZONE) if wanted.start.tzinfo else wanted.start
     return (
-        booking["kind"] == wanted.kind
+        (wanted.kind is None or booking["kind"] == wanted.kind)
         and booking["start"] == f"{local:%Y-%m-%dT%H:%M}"
         and (wanted.phone is None or booking["phone"] == wanted.phone)
         and (wanted.email is None or booking["email"] == wanted.email)
@@ -387,6 +489,6 @@ def _utc(moment: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _described(wanted: _ExpectedBooking) -> str:
-    extra = "".join(f" {value}" for value in (wanted.phone, wanted.email) if value)
-    return f"{wanted.kind} {wanted.start:%Y-%m-%dT%H:%M}{extra}"
+def _described(wanted: _ExpectedBooking | _ExpectedCancelled) -> str:
+    told = (wanted.kind, f"{wanted.start:%Y-%m-%dT%H:%M}", wanted.phone, wanted.email)
+    return " ".join(value for value in told if value)

@@ -22,6 +22,7 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     "richiamata": (),
     "discordanza": ("giorno_ora",),
     "nessuna_prenotazione": (),
+    "manca_un_dato": ("dato",),
     "riepiloga": ("verbo", "giorno_ora"),
     "giorno_discorde": (),
     "data_passata": (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time
 
-from engine.details import Stance
+from engine.details import Slot, Stance
 from engine.turns import Speaker, Turn
 from engine.understanding.agreement import (
     agrees,
@@ -18,7 +18,7 @@ from engine.understanding.contact import contact_settled
 from engine.understanding.context import Agreement, binding
 from engine.understanding.draft import Draft
 from engine.understanding.mentions import Act
-from engine.understanding.readback import Asks, AssistantReading
+from engine.understanding.readback import Asks, AssistantReading, Verb
 from engine.understanding.request import contradicts_unclaimed
 from engine.understanding.restatement import day_of, restated_by, time_of
 from engine.understanding.slots import wished
@@ -69,6 +69,8 @@ def say_yes(
 
 def restates_held(draft: Draft, asked: AssistantReading) -> bool:
     """Whether a turn restates exactly the day and time held."""
+    if draft.task is Task.PRENOTA and asked.verb is Verb.MOVE and draft.agenda.own:
+        return False  # a yes to "la sposto" is none to a second booking
     target = draft.target
     old = target.slot if target else None
     return restates(asked, restated_by(draft, asked), draft.held, draft.task, old)
@@ -101,11 +103,17 @@ def _take_over(draft: Draft, said: CallerReading, before: Turn, asked: Assistant
     day, at = _named_day(draft, asked, stance), _named_time(draft, asked, stance)
     if draft.context.stage is Stage.NESSUN_INTENTO and contradicts_unclaimed(draft, day, at):
         return
+    if draft.held.refused is not None and draft.held.refused == _slot(day or draft.held.details.date, at):
+        return  # it cannot be had, and the caller has not heard so yet
     details, offer = draft.held.details, stance is Stance.OFFER
     if day is not None and (offer or (details.date is None and not said.dates)):
         draft.out.hold("date", day, turn.number)
     if at is not None and (offer or (details.time is None and not said.times)):
         draft.out.hold("time", at, turn.number)
+
+
+def _slot(day: date | None, at: time | None) -> Slot | None:
+    return Slot(day, at) if day is not None and at is not None else None
 
 
 def _named_day(draft: Draft, asked: AssistantReading, stance: Stance) -> date | None:

@@ -76,6 +76,7 @@ class CallerReading:
     change: Verb
     days_on: int
     minutes_on: int
+    same_time: bool
     ordinal: int | None
 
     def does(self, *acts: Act) -> bool:
@@ -111,8 +112,10 @@ _RULED_OUT = re.compile(
     r"|invece (?:di|del\w*|che)"
     r"|niente|escluso|esclusi|troppo (?:tardi|presto)|scomod[oa]|impossibile|no)\b"
 )
+# Beside another day or time these leave it second; alone they only soften it: "magari alle nove e mezza".
+_MAYBE = re.compile(r"\b(?:magari|eventualmente|semmai|al limite)\b")
 _ALOUD = re.compile(
-    r"\b(?:forse|magari|eventualmente|semmai|al limite|non so|non saprei|boh|potrei|potrebbe|chissa|se mai"
+    r"\b(?:forse|non so|non saprei|boh|potrei|chissa|se mai"
     r"|mal che vada|o anche"
     r"|vediamo|penso|credo|dipende)\b"
 )
@@ -125,6 +128,10 @@ _REPAIR = re.compile(
     r"\b(?:anzi|no|meglio|piuttosto|facciamo|invece|scus[aie]|mi scusi|volevo dire|cioe|aspett[aie]|pardon"
     r"|rettifico|cambiamo"
     r"|diciamo|ripensandoci|mi sbaglio|ho sbagliato|mi sono sbagliat[oa]|pero|ma)\b"
+)
+_POLITE_NON = re.compile(
+    r"\bnon (?:si (?:puo|potrebbe|riesce)|e che|avre\w+|avete|ha|c'e|ci sarebbe|potre\w+|possiamo|e possibile"
+    r"|sarebbe)\b"
 )
 _TOO = re.compile(r"\b(?:troppo (?:tardi|presto)|impegnat[oa]|occupat[oa]|scomod[oa]|impossibile)\b")
 _CLAUSE_CUT = re.compile(
@@ -139,8 +146,10 @@ _THIS_NUMBER = re.compile(
 # "Il giorno dopo", "un'ora prima": steps from what was talked about.
 _DAY_STEP = re.compile(r"\b(?P<size>)(?:il )?giorno (?P<way>dopo|successivo|seguente|prima|precedente)\b")
 _HOUR_STEP = re.compile(
-    r"\b(?P<size>un'ora|un'oretta|mezz'ora|mezzora|due ore) (?P<way>dopo|piu tardi|in avanti|prima|in anticipo)\b"
+    r"\b(?P<size>un'ora|un'oretta|mezz'ora|mezzora|due ore) (?P<way>dopo|piu tardi|in avanti|prima"
+    r"|in anticipo)\b"
 )
+_SAME_TIME = re.compile(r"\bstess[oa] (?:ora|orario)\b")
 _STEP_SIZES = {"un'ora": 60, "un'oretta": 60, "mezz'ora": 30, "mezzora": 30, "due ore": 120}
 # What is to be done with an own appointment, which a noun or a pronoun must name.
 _APPOINTMENT = r"(?:appuntament\w*|prenotazion\w*|consulenz\w*|incontro|visita|disdetta)"
@@ -160,7 +169,7 @@ _COME = re.compile(
     r"\b(?:venire|passare|vederci|vedervi|incontrar\w+|vedere|verrei|riceve\w+|chiedo un appuntamento"
     r"|(?:appuntamento|prenotazione|consulenza) per|di persona)\b"
     r"(?!.*\b(?:ritirare|prendere|portare|lasciare|firmare|pagare|consegnare|sapere|riprendere)\b)"
-    r"|\bsi (?:puo|potrebbe)\b(?!.*\b(?:sapere|avere|parcheggiare|pagare)\b)|\bsarebbe possibile\b"
+    r"|\bsi (?:puo|potrebbe)\b(?!.*\b(?:sapere|avere|parcheggiare|pagare)\b)|\b(?:sarebbe|e) possibile\b"
 )
 # Said of an appointment that was to be moved or cancelled: it stays.
 _KEEPS = re.compile(
@@ -224,6 +233,7 @@ def read_caller(
         change=_change(flat),
         days_on=_steps(_DAY_STEP, flat),
         minutes_on=_steps(_HOUR_STEP, flat),
+        same_time=_SAME_TIME.search(flat) is not None,
         asks_to_come=bool(dates and times) and _COME.search(flat) is not None,
         ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
     )
@@ -322,15 +332,25 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
         return Meant.ELSEWHERE
     if _OLD.search(before):
         return Meant.OLD
+    if _asked_politely(flat, mention, before):
+        return Meant.WISH
     if _ruled_out(before, after):
         return Meant.RULED_OUT
     if (
         _ALOUD.search(before)
+        or (len(siblings) > 1 and _MAYBE.search(before))
         or (earlier and _AFTERTHOUGHT.search(before))
         or re.match(r"\s*(?:forse|magari|credo)\b", after)
     ):
         return Meant.ALOUD
     return Meant.WISH
+
+
+def _asked_politely(flat: str, mention: Words, before: str) -> bool:
+    """ "Non si potrebbe alle nove e mezza?" asks for it."""
+    rest = flat[mention.end :]
+    ending = re.search(r"[.!?…]", rest)
+    return ending is not None and ending.group() == "?" and _POLITE_NON.search(before) is not None
 
 
 def _ruled_out(before: str, after: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 from engine.details import Slot, Stance
 from engine.understanding.draft import Draft
 from engine.understanding.mentions import DateMention, TimeMention
-from engine.understanding.readback import AssistantReading
+from engine.understanding.readback import Asks, AssistantReading
 from engine.understanding.restatement import day_of, restated_by, time_of
 from engine.understanding.settling import WRONG_DAY
 from fsm.stages import Task
@@ -28,6 +28,8 @@ def stance_of(draft: Draft, heard: AssistantReading) -> Stance:
     other_time = wish.time is not None and bool(times - {wish.time})
     if not (other_day or other_time):
         return Stance.PLAIN
+    if heard.asks is Asks.CHOICE and draft.held.slot() in restated.slots:
+        return Stance.PLAIN  # the list of offers once more, with the slot held among them
     if draft.task is not Task.DISDICI and heard.says_unavailable and not _wish_available(draft):
         return Stance.OFFER
     return Stance.MISMATCH

@@ -100,7 +100,19 @@ def _times_of_own(draft: Draft, said: CallerReading) -> list[Said[TimeMention]]:
     first, *others = said.times or (None,)
     if first is not None and others and first not in old_times and own_times & set(first.mention.candidates):
         old_times.append(first)
+    if first is not None and not others and _only_describes(draft, first, said):
+        old_times.append(first)
     return old_times
+
+
+def _only_describes(draft: Draft, at: Said[TimeMention], said: CallerReading) -> bool:
+    """ "Avrei un appuntamento giovedì alle undici, lo vorrei spostare": day and time are those of an own booking."""
+    return any(
+        own.slot.at in at.mention.candidates
+        and said.dates
+        and all(means(s.mention, own.slot.day) for s in said.dates)
+        for own in draft.agenda.own
+    )
 
 
 def _points_at_own(draft: Draft, said_day: Said[DateMention], said: CallerReading) -> bool:

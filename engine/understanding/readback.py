@@ -1,6 +1,6 @@
 """What an assistant turn restates, offers, asks and claims, as far as it was heard.
 
-Whether it is a readback *of the values we hold* is decided in reading.py; here only the words are read.
+Whether it is a readback *of the values we hold* is decided in answers.py; here only the words are read.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class SpokenSlot:
 class AssistantReading:
     """One assistant turn as heard.
 
-    `yes_no`: its last question takes a yes. `wants`: the details it asks for. `offers`: it proposes days or times, as
-    against only naming them. `refuses`: it says that something cannot be had, without saying which slot.
+    `yes_no`: its last question takes a yes. `wants`: the details it asks for. `offers`: it proposes days
+    or times, as against only naming them; `proposes`: in words that propose an appointment, which "va
+    bene?" alone does not. `refuses`: it says that something cannot be had, without saying which slot.
     """
 
     text: str
@@ -77,6 +78,7 @@ class AssistantReading:
     says_unavailable: bool
     about_booking: bool
     offers: bool
+    proposes: bool
     refuses: bool
     ranges: tuple[RangeMention, ...]
     wants: frozenset[str]
@@ -132,6 +134,7 @@ def read_assistant(text: str, now: datetime, minutes: int = 60) -> AssistantRead
         about_booking=bool(it.ABOUT_BOOKING.search(flat) or (dates and times) or asks in _BOOKING_QUESTIONS),
         refuses=_refuses(flat, (*said_dates, *said_times)),
         ranges=ranges,
+        proposes=it.PROPOSES.search(flat) is not None or it.STRONG_CLOSER.search(flat) is not None,
         offers=_offers(flat, question, asks, (*dates, *times)),
         wants=_wants(flat, question),
     )
@@ -260,7 +263,10 @@ def _offers(
     """Days or times are proposed: asked about and nothing else with them, or stated as free."""
     if asks is Asks.SLOT and question is not None:
         inside = [mention for mention in named if question.start <= mention.start < question.end]
+        times_named = any(isinstance(mention, TimeMention) for mention in named)
         about = _blank(flat, _asking_part(flat, question, inside), [*inside])
+        if inside and not times_named and it.AWAY.search(flat[: inside[0].start]):
+            return False  # "quella del 3 giugno, giusto?"
         if inside:
             return _only_filler(_without_closers(about))
     return bool(named) and it.OFFERING.search(flat) is not None

@@ -79,17 +79,17 @@ def _change_of_own(draft: Draft, said: CallerReading, asked: AssistantReading | 
     if not draft.agenda.own or draft.context.stage is Stage.COMPLETATO:
         return Task.NESSUNO
     verb = said.change
-    if verb is Verb.NONE and asked is not None and asked.yes_no and not asked.times and _plain_yes(said):
-        verb = asked.verb
-    if verb is Verb.NONE and _gives_up_own_day(draft, said):
+    if verb is Verb.NONE and asked is not None and asked.yes_no and _plain_yes(said):
+        verb = asked.verb if asked.verb is Verb.MOVE or not asked.times else Verb.NONE
+    if verb is Verb.NONE and not said.does(Act.SHOW_INTEREST) and _gives_up_own_day(draft, said):
         verb = Verb.MOVE
     return _TASK_OF[verb]
 
 
 def _gives_up_own_day(draft: Draft, said: CallerReading) -> bool:
-    """ "Non posso più venire giovedì, si può fare venerdì alle 15?" """
-    given_up = [s.mention for s in said.dates if s.meant is Meant.RULED_OUT]
-    own_day = any(means(day, own.slot.day) for day in given_up for own in draft.agenda.own)
+    """ "Non posso più venire giovedì, si può fare venerdì alle 15?", "avevo preso giovedì, ma mi serve venerdì"."""
+    named = [s for s in said.dates if s.meant in (Meant.RULED_OUT, Meant.ELSEWHERE, Meant.OLD)]
+    own_day = any(means(s.mention, own.slot.day) for s in named for own in draft.agenda.own)
     return own_day and any(s.meant is Meant.WISH for s in said.dates)
 
 
@@ -119,7 +119,7 @@ def _answers_offer(said: CallerReading, asked: AssistantReading | None) -> bool:
     if asked.asks is Asks.CHOICE or (asked.offers and asked.asks is Asks.NOTHING):
         return names
     if asked.asks is Asks.SLOT and asked.offers:
-        return names or affirms
+        return names or (affirms and asked.proposes)
     return asked.asks is Asks.BOOKING and affirms
 
 

@@ -7,7 +7,7 @@ from datetime import date, time
 from engine.details import Slot
 from engine.turns import Turn
 from engine.understanding.agreement import Restated
-from engine.understanding.caller import means
+from engine.understanding.caller import bare_weekday, means
 from engine.understanding.draft import Draft
 from engine.understanding.mentions import DateMention, TimeMention
 from engine.understanding.readback import AssistantReading
@@ -18,6 +18,11 @@ def restated_by(draft: Draft, heard: AssistantReading) -> Restated:
     """The days and times of a turn, against what is held now."""
     day = draft.held.details.date
     days = {mention: day_of(draft, mention) for mention in heard.dates}
+    explicit = {d for mention, d in days.items() if d is not None and not bare_weekday(mention)}
+    for mention in days:
+        if bare_weekday(mention):  # "lunedì ho le 10: la sposto a lunedì 18 maggio?"
+            same = [d for d in explicit if d.weekday() == mention.candidates[0].weekday()]
+            days[mention] = same[0] if len(same) == 1 else days[mention]
     times = {mention: time_of(draft, mention, heard) for mention in heard.times}
     together = ((days.get(s.day) if s.day else day, times.get(s.at)) for s in heard.slots)
     return Restated(
@@ -46,9 +51,10 @@ def settle_by(draft: Draft, heard: AssistantReading, turn: Turn) -> None:
     """The assistant's own restatement settles what the caller's words had left open."""
     held, given = draft.held, draft.out.given
     if held.details.date is None and held.day_problem == "ambiguo":
-        said = {day for mention in heard.dates if not mention.problems for day in mention.candidates}
+        whole = [mention for mention in heard.dates if not bare_weekday(mention)] or list(heard.dates)
+        said = {day for mention in whole if not mention.problems for day in mention.candidates}
         meant = said & set(held.day_options)
-        if len(meant) == 1 and len(heard.dates) == 1:
+        if len(meant) == 1 and len(whole) == 1:
             held.set("date", meant.pop(), turn.number)
             given.add("date")
     if held.details.time is None and held.time_problem == "ambiguo":

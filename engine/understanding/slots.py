@@ -141,6 +141,8 @@ def _take_relative(draft: Draft, said: CallerReading, turn: Turn, *, day: bool, 
     from_time = draft.held.details.time
     if not day and from_day is not None and said.days_on:
         draft.out.hold("date", from_day + timedelta(days=said.days_on), turn.number)
+    if not at and said.same_time and target is not None and draft.held.details.time is None:
+        draft.out.hold("time", target.slot.at, turn.number)
     if not at and from_time is not None and said.minutes_on:
         some_day = date.min + timedelta(days=1)
         moment = datetime.combine(some_day, from_time) + timedelta(minutes=said.minutes_on)

@@ -35,10 +35,13 @@ UNAVAILABLE = re.compile(
 _UNDERSTOOD = alternatives(
     "capito sentito prenotato confermato (?:(?:alcun|nessun)_)?problem[a-z]* di_che bisogno"
 )
+_FULL = alternatives(
+    "occupat[oaie] gia_pres[oaie] al_completo gia_impegnat[oaie] pien[oaie] esaurit[oaie] tutto_preso complet[oa]"
+)
 #: Said of the very slot that its clause names; being sorry alone refuses nothing.
 NOT_FREE = re.compile(
     rf"\bnon (?:\w+ ){{0,2}}?{alternatives('liber[oaie] disponibil[ei] possibile')}\b"
-    rf"|\b{alternatives('occupat[oaie] gia_pres[oaie] al_completo gia_impegnat[oaie]')}\b"
+    rf"|\b{_FULL}\b"
     rf"|\bnon {alternatives('''c'e ho abbiamo ci_sono riesco riusciamo possiamo''')}\b"
     rf"(?! (?:ancora )?{_UNDERSTOOD})"
 )
@@ -89,13 +92,14 @@ SOFT_CLOSER = re.compile(
         r" puo_andare andrebbe che_ne_(?:dici|dice|pensa|pensi) ci_sta ci_siamo siamo_(?:d'accordo|intesi)"
         r" facciamo sicur[oa]"
     )
-    + r"\b|\b(?:va|(?:e )?(?:giusto|corretto|esatto|ok|okay|d'accordo|bene|vero|allora|intesi))\W*$"
+    + r"\b|\b(?:va|(?:e )?(?:giusto|corretto|esatto|ok|okay|d'accordo|bene|vero|allora|intesi|confermat[oa]"
+    r"|che dic[ei]))\W*$"
 )
 #: A question without its mark: only what can hardly be a statement.
 UNMARKED_CLOSER = re.compile(
     alternatives(
         r"(?:e_|allora_|quindi_)?(?:mi_)?conferm[ia] (?:ti|le)_va(?:_bene)? va_bene(?:_cosi|_per_(?:lei|te))?"
-        r" tutto_(?:giusto|corretto) (?:mi_dica|dimmi)_se_va_bene me_lo_conferm[ia] giusto e_corretto"
+        r" tutto_(?:giusto|corretto) (?:mi_dica|dimmi)_se_va_bene me_lo_conferm[ia]"
     )
 )
 #: "Vuole cambiare o conferma?" asks for a yes to the slot all the same.
@@ -155,7 +159,9 @@ FILLERS = frozenset(
     invece va ha grazie gentile febbraio anno prossimo prossima minuti un'ora mezz mezza d'accordo intesi quel
     quella giornata scelto scelta richiesto chiesto inserisco inserire mettere metta confermarle confermarti
     comunque prenotazione glielo gliela me te lei voi noi vederci incontrarci sentirci avremmo avrei proporrei
-    andar andare vero sicuro sicura voler volere voglio no due tre richiesta
+    andar andare vero sicuro sicura voler volere voglio no due tre richiesta tutto resta rimane restiamo teniamo
+    tengo tenere riservo riserviamo lascio registro registriamo fermo inseriamo sistemo puo potrebbe se blocco
+    blocchiamo madre padre moglie marito figlio figlia mamma
     """.split()  # noqa: SIM905 (a table reads better than its quotes)
 )
 
@@ -168,6 +174,13 @@ WHICH_SLOT = any_of(
     r"|data) preferis\w+ preferireb\w+ preferirest\w+ orario giorno"
     r" disponibilita"
 )
+#: Words that propose an appointment.
+PROPOSES = re.compile(
+    OFFERING.pattern
+    + rf"|\b{_NOUNS}\b|\b(?:ti|le|vi) (?:va|andrebbe|interessa|fa comodo|farebbe comodo|piace|convien\w+)\b"
+    + r"|\b(?:puo|potrebbe) andare?\b|\bandrebbe\b|\bvederci\b|\bincontrarci\b|\bfacciamo\b|\bche ne (?:dici|dice)\b"
+)
+
 #: An open question about days or hours is ours only if it is about coming, preferring or being free.
 COMING = any_of(
     r"preferi\w+ preferenz\w+ venire vieni viene vederci vedersi passare incontrar\w+ comod[oaie] andrebbe andrebbero"
