@@ -104,50 +104,65 @@ class BookingMachine(StateMachine):
     # --- guards: each looks at the evidence and the task, and refuses by returning False ---
 
     def something_requested(self, evidence: Evidence) -> bool:
+        """The caller asked for a booking, a move or a cancellation."""
         return evidence.requested != Task.NESSUNO
 
     def nothing_missing(self, evidence: Evidence) -> bool:
+        """Every required detail has a value."""
         return not evidence.missing
 
     def detail_restated(self, evidence: Evidence) -> bool:
+        """A required detail was given, changed or said again in this analysis."""
         return evidence.restated
 
     def slot_held(self, evidence: Evidence) -> bool:
+        """The slot of the current values is held; a cancellation needs none."""
         return evidence.hold_live or self.model.task == Task.DISDICI
 
     def target_known(self, evidence: Evidence) -> bool:
+        """The one booking to move or cancel is known; a first booking needs none."""
         return evidence.target_identified or self.model.task == Task.PRENOTA
 
     def readback_agreed(self, evidence: Evidence) -> bool:
+        """A readback of exactly the current values was agreed to."""
         return evidence.agreed
 
     def no_second_booking(self, evidence: Evidence) -> bool:
+        """A call that has booked already does not book again."""
         return not (evidence.booked and self.model.task == Task.PRENOTA)
 
     def store_committed(self, evidence: Evidence) -> bool:
+        """The store accepted the operation."""
         return evidence.committed
 
     def store_did_not_commit(self, evidence: Evidence) -> bool:
+        """The store did not accept the operation."""
         return not evidence.committed
 
     def tries_left(self, evidence: Evidence) -> bool:
+        """Fewer commits have failed than may."""
         return evidence.failed_commits < evidence.max_failed_commits
 
     def change_requested(self, evidence: Evidence) -> bool:
+        """The caller asked to move or to cancel."""
         return evidence.requested in (Task.SPOSTA, Task.DISDICI)
 
     def booking_known(self, evidence: Evidence) -> bool:
+        """There is a booking to change: made in this call, or identified."""
         return evidence.booked or evidence.target_identified
 
     def booking_in_force(self, evidence: Evidence) -> bool:
+        """A booking made or moved in this call is in force."""
         return evidence.booked
 
     # --- what a transition does to the task ---
 
     def open_task(self, evidence: Evidence) -> None:
+        """The task becomes what the caller asked for."""
         self.model.task = evidence.requested
 
     def close_task(self) -> None:
+        """There is no task any more."""
         self.model.task = Task.NESSUNO
 
     def _refusing_guard(self, event: Event, evidence: Evidence) -> str | None:

@@ -74,28 +74,53 @@ class PlayedMark(Protocol):
     """By `at` (aware UTC) the first `chars` characters of a turn had been played."""
 
     @property
-    def at(self) -> datetime: ...
+    def at(self) -> datetime:
+        """The instant, aware UTC."""
+        ...
+
     @property
-    def chars(self) -> int: ...
+    def chars(self) -> int:
+        """How many characters of the turn's text had been played by then."""
+        ...
 
 
 class SpokenTurn(Protocol):
     """A turn as the engine has it; only its form is known here."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """Its place in the call, from 1; a number already stored is replaced."""
+        ...
+
     @property
-    def speaker(self) -> str: ...
+    def speaker(self) -> str:
+        """Who spoke: caller or assistant."""
+        ...
+
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The words as transcribed, or as generated for the assistant."""
+        ...
+
     @property
-    def heard(self) -> str | None: ...
+    def heard(self) -> str | None:
+        """The part of `text` that was played before an interruption; None when it was not cut."""
+        ...
+
     @property
-    def began_at(self) -> datetime | None: ...
+    def began_at(self) -> datetime | None:
+        """When it began, aware UTC; None when it cannot be placed."""
+        ...
+
     @property
-    def ended_at(self) -> datetime | None: ...
+    def ended_at(self) -> datetime | None:
+        """When it ended, aware UTC; None when it cannot be placed."""
+        ...
+
     @property
-    def played(self) -> Sequence[PlayedMark]: ...
+    def played(self) -> Sequence[PlayedMark]:
+        """How far the text had been played when, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

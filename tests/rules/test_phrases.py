@@ -1,3 +1,5 @@
+"""The phrase file: how it is written out, and what is said of its mistakes."""
+
 from __future__ import annotations
 
 from pathlib import Path

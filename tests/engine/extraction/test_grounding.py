@@ -1,3 +1,5 @@
+"""Only words that were said count, however they are spelled."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The extractor without a model: every kind of mention, in the order of the words."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -1,3 +1,5 @@
+"""Two extractors as one: their union without doubles, and either alone when the other fails."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""A yes, a no, a doubt and every other act, with and without a question before it."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""How long an appointment is to last, in every way it is said."""
+
 from __future__ import annotations
 
 import time

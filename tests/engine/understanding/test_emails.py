@@ -1,3 +1,5 @@
+"""Email addresses as they are dictated: whole, in pieces, doubtful."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""Who speaks, and what only looks like a name."""
+
 from __future__ import annotations
 
 import pytest

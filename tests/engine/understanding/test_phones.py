@@ -1,3 +1,5 @@
+"""Telephone numbers as they are dictated: whole, in pieces, corrected."""
+
 from __future__ import annotations
 
 import time

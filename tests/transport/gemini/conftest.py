@@ -1,3 +1,5 @@
+"""An emulated Gemini, and a client of it."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

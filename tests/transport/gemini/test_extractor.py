@@ -1,3 +1,5 @@
+"""Mentions from the model: found, refused when not grounded, replaced when it fails."""
+
 from __future__ import annotations
 
 from pathlib import Path

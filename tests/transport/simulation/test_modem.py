@@ -1,3 +1,5 @@
+"""Words as sound: what a line may do to them, and what counts as a wrong word."""
+
 from __future__ import annotations
 
 import itertools
