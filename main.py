@@ -27,6 +27,7 @@ from rich.console import Console
 
 from engine.extraction.fallback import FallbackExtractor
 from engine.extraction.local import LocalExtractor
+from engine.faults import where as place_of
 from engine.ports import Clock
 from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
@@ -342,7 +343,13 @@ def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:
             outcome = asyncio.run(_rehearse(dialogue, rulebook))
         except RehearsalError as error:
             failed += 1
-            _report_broken(path, error, as_json=arguments.json)
+            _report_broken(path, str(error), as_json=arguments.json)
+            continue
+        except Exception as error:  # one file must not keep the rest from being played
+            failed += 1
+            _report_broken(
+                path, f"{path}:1: cannot be played: {place_of(error)}: {error}", as_json=arguments.json
+            )
             continue
         passed, failed = passed + outcome.passed, failed + (not outcome.passed)
         if arguments.json:
@@ -370,8 +377,8 @@ def _dialogues(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _report_broken(path: Path, error: RehearsalError, *, as_json: bool) -> None:
-    problems = str(error).splitlines()
+def _report_broken(path: Path, reasons: str, *, as_json: bool) -> None:
+    problems = reasons.splitlines()
     if as_json:
         broken: dict[str, Any] = {
             "file": str(path),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.rehearsal import rehearse
 from main import main
 
 ROOT = Path(__file__).parent.parent
@@ -160,6 +161,28 @@ def test_a_file_that_is_not_there_is_broken_and_no_more(
     out = capsys.readouterr().out
     assert f"{tmp_path / 'none.toml'}: cannot be read: No such file or directory" in out
     assert "1 passed, 1 failed" in out
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_file_that_cannot_be_played_is_broken_and_the_rest_still_run(
+    form: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails_on_one(dialogue: Any, *others: Any) -> Any:
+        if dialogue.title == "sbagliato":
+            raise ZeroDivisionError("no such day")
+        return await rehearse(dialogue, *others)
+
+    monkeypatch.setattr("main.rehearse", fails_on_one)
+    odd = write(tmp_path, "odd.toml", WRONG.replace('title = "nessuno prenota"', 'title = "sbagliato"'))
+    assert main(["rehearse", *form, str(odd), str(BOOKS)]) == 1
+    out = capsys.readouterr().out
+    assert f"{odd}:1: cannot be played: ZeroDivisionError at " in out
+    assert "no such day" in out
+    if form:
+        first, second = as_json(out)
+        assert (list(first), first["passed"], second["passed"]) == (KEYS, False, True)
+    else:
+        assert "1 passed, 1 failed" in out
 
 
 def test_a_folder_without_dialogues_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

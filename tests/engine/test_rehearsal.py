@@ -241,6 +241,8 @@ def test_a_lead_s_phone_and_email_are_compared(run: Any) -> None:
     [
         ('["2026-02-12T11:00"]', True),
         ('[{ start = "2026-02-12T11:00", kind = "consultation" }]', True),
+        ("[2026-02-12T11:00:00]", True),
+        ('[{ start = "2026-02-12T11:00", kind = "appointment" }]', False),
         ("[]", False),
         ('["2026-02-12T12:00"]', False),
     ],
@@ -267,12 +269,12 @@ HEAD = 'title = "prova"\nnow = "2026-02-09T09:30:00+01:00"\n'
         (dialogue(head=HEAD.replace("+01:00", "")), ":2: now: ", "needs its offset"),
         (dialogue(head=HEAD.replace("2026", "ieri")), ":2: now: ", "valid datetime"),
         (dialogue(caller=CALLER.replace("inbound", "in")), ": caller.direction: ", "'inbound' or 'outbound'"),
-        (dialogue(caller=CALLER + "age = 5\n"), ": caller.age: ", "not permitted"),
+        (dialogue(caller=CALLER + "age = 5\n"), ": caller.age: ", "unknown key (allowed: "),
         (dialogue(expect='[expect]\nstage = "fatto"'), ": expect.stage: ", "nessun_intento"),
-        (dialogue(expect='[expect]\nbooking = []'), ": expect.booking: ", "not permitted"),
+        (dialogue(expect='[expect]\nbooking = []'), ": expect.booking: ", "unknown key (allowed: "),
         (dialogue(agenda='[agenda]\nfree = ["presto"]'), ": agenda.free.0: ", "valid datetime"),
         (dialogue(head='now = "2026-02-09T09:30:00+01:00"\n'), ":1: title: ", "required"),
-        (dialogue(head='titolo = "x"\n' + HEAD), ":1: titolo: ", "not permitted"),
+        (dialogue(head='titolo = "x"\n' + HEAD), ":1: titolo: ", "unknown key (allowed: "),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_line_field_and_reason(
@@ -285,6 +287,62 @@ def test_a_wrong_value_is_named_with_line_field_and_reason(
     field = line.split(": ")[1].rstrip(":").split(".")[-1]
     if not field.isdigit() and field != "title":
         assert field in text.splitlines()[number - 1]
+
+
+def expecting(text: str) -> str:
+    return dialogue(expect=f"[expect]\n{text}")
+
+
+OWN_AGAIN = '[[agenda.existing]]\nstart = "2026-02-12T{start}"\n{more}'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        (dialogue(head='title = "t"\nnow = 5\n'), ":2: now: ", "valid datetime"),
+        (dialogue(head='title = "t"\nnow = "0001-01-01T00:00:00+10:00"\n'), ":2: now: ", "from 2000 to 2100"),
+        (dialogue(head='title = "t"\nnow = "1770000000"\n'), ":2: now: ", "valid datetime"),
+        (dialogue(agenda="[agenda]\nfree = [1.5]\n"), ":13: agenda.free.0: ", "valid datetime"),
+        (dialogue(agenda='[agenda]\nfree = ["2026-02-11"]\n'), ":13: agenda.free.0: ", "a date and a time"),
+        (dialogue(agenda="[agenda]\nfree = [2026-02-11]\n"), ":13: agenda.free.0: ", "a date and a time"),
+        (dialogue(agenda='[agenda]\nfree = ["9999-12-31T23:00"]\n'), ":13: agenda.free.0: ", "2000 to 2100"),
+        (dialogue(agenda="[agenda]\nduration = 0\n"), ":13: agenda.duration: ", "greater than or equal to 5"),
+        (dialogue(agenda="[agenda]\nduration = 1e3\n"), ":13: agenda.duration: ", "valid integer"),
+        (dialogue(agenda="[agenda]\nduration = 481\n"), ":13: agenda.duration: ", "less than or equal to 480"),
+        (dialogue(agenda=OWN + OWN_AGAIN.format(start="15:00", more="minutes = -60\n")),
+         ":18: agenda.existing.1.minutes: ", "greater than or equal to 5"),
+        (dialogue(agenda=OWN + OWN_AGAIN.format(start="11:00", more="")), ":12: agenda: ", "overlap"),
+        (dialogue(agenda=OWN + OWN_AGAIN.format(start="11:59", more="")), ":12: agenda: ", "overlap"),
+        (dialogue(agenda=OWN + OWN_AGAIN.format(start="10:30", more="minutes = 45\n")), ":12: agenda: ",
+         "overlap: 2026-02-12T10:30 and 2026-02-12T11:00"),
+        (dialogue(caller=CALLER + 'phone = "abc"\n'), ":12: caller.phone: ", "E.164"),
+        (expecting('cancelled = ["domani"]'), ":18: expect.cancelled.0.start: ", "valid datetime"),
+        (expecting("cancelled = [5]"), ":18: expect.cancelled.0.start: ", "valid datetime"),
+        (expecting("cancelled = [{}]"), ":18: expect.cancelled.0.start: ", "required"),
+        (expecting('cancelled = [{ start = "2026-02-11T15:00", who = "x" }]'), ":18: expect.cancelled.0.who: ",
+         "unknown key (allowed: kind, start, "),
+        (dialogue(expect=one(more=', phone = "3331234567"')), ":18: expect.bookings.0.phone: ", "E.164"),
+        (dialogue(expect=one(more=', age = 5')), ":18: expect.bookings.0.age: ",
+         "unknown key (allowed: kind, start, phone, email, start_utc)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named(refused: Any, text: str, place: str, reason: str) -> None:
+    (problem,) = refused(text)
+    assert problem.startswith(place)
+    assert reason in problem
+
+
+def test_bookings_one_after_the_other_do_not_overlap(run: Any) -> None:
+    agenda = OWN + OWN_AGAIN.format(start="12:00", more="minutes = 30\n")
+    outcome = run(dialogue('{ caller = "Buongiorno" },', agenda=agenda))
+    assert [b["start"] for b in outcome.bookings] == ["2026-02-12T11:00", "2026-02-12T12:00"]
+
+
+def test_instants_may_be_toml_s_own(run: Any) -> None:
+    head = 'title = "prova"\nnow = 2026-02-09T09:30:00+01:00\n'
+    agenda = "[agenda]\nfree = [2026-02-11T15:00:00]\n"
+    expect = '[expect]\nbookings = [{ kind = "consultation", start = 2026-02-11T15:00:00 }]\ncancelled = []\n'
+    assert run(dialogue(head=head, agenda=agenda, expect=expect)).passed
 
 
 @pytest.mark.parametrize(
