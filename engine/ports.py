@@ -1,6 +1,6 @@
-"""The few Protocols the engine needs from outside: clock, line, live model, extractor.
+"""The few Protocols the engine needs from outside: clock, store, line, live model, extractor.
 
-Implemented in transport/ (and by plain objects in tests); handed in by main.py.
+Implemented in transport/ and storage/ (and by plain objects in tests); handed in by main.py.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from engine.turns import Turn
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -26,6 +28,13 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds` of this clock."""
+
+
+class Store(Protocol):
+    """Runs work as one transaction on the store's own thread."""
+
+    async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
+        """The result of `work`. Raises Overtaken, rolled back, when `still_valid` says no at the end."""
 
 
 # --- The phone line ---------------------------------------------------------------------------------------

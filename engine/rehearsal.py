@@ -24,9 +24,9 @@ from pydantic import (
 )
 
 from engine.conversation import Conversation
-from engine.ports import Extractor
+from engine.ports import Extractor, Store
 from engine.rulebook import Rulebook
-from engine.supervisor import Store, Supervisor, Told
+from engine.supervisor import Supervisor, Told
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown
 from fsm.stages import Stage

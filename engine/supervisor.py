@@ -7,13 +7,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
 
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
 from engine.details import Accumulator
 from engine.faults import where
-from engine.ports import AnalysisResult, Extractor, Mention
+from engine.ports import AnalysisResult, Extractor, Mention, Store
 from engine.rulebook import Rulebook
 from engine.turns import Speaker, Transcript, Turn
 from fsm.stages import Stage, Task
@@ -21,14 +20,6 @@ from storage import bookings, calls, journal
 from storage.errors import Overtaken
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-class Store(Protocol):
-    """Runs work as one transaction on the store's own thread."""
-
-    async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
-        """The result of `work`. Raises Overtaken, rolled back, when `still_valid` says no at the end."""
 
 
 @dataclass(frozen=True, slots=True)
