@@ -21,13 +21,13 @@ from storage.database import Database
 from storage.people import ConsultantRecord
 from transport.audio.energy import EnergyDetector
 from transport.bridge.metadata import CallMetadata
-from transport.errors import TransportError
+from transport.errors import BridgeError
 
 _log = logging.getLogger(__name__)
 _HORIZON = timedelta(days=30)
 
 
-class UnknownConsultantError(TransportError):
+class UnknownConsultantError(BridgeError):
     """Raised when a call is for a consultant that the store does not know."""
 
 

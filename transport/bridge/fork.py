@@ -64,6 +64,8 @@ class ForkBridge:
         reader = asyncio.create_task(self._read(connection, line, call_id), name=f"bridge {call_id}")
         try:
             await self._answer(line, metadata)
+        except BridgeError as error:
+            log.warning("call %s: refused: %s", call_id, error)
         except Exception as error:
             log.error("call %s: ended by an error of ours: %s", call_id, where(error))
         finally:

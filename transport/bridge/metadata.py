@@ -95,6 +95,11 @@ def _e164(address: str | None, region: str) -> str | None:
 def _complaints(error: ValidationError) -> str:
     """Which fields are wrong and why, without what they held."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the frame'}: {problem['msg']}"
+        f"{_NAMES.get(where := '.'.join(str(part) for part in problem['loc']), where)}: "
+        f"{_REASONS.get(problem['type'], problem['msg'])}"
         for problem in error.errors(include_input=False, include_url=False, include_context=False)
     )
+
+
+_NAMES = {"": "the frame", **dict.fromkeys(("callSid", "callId"), "callId (or callSid)")}
+_REASONS = dict.fromkeys(("model_type", "model_attributes_type"), "should be a JSON object")

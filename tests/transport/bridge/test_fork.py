@@ -19,6 +19,7 @@ from transport.bridge.metadata import CallMetadata
 from transport.clock import SystemClock
 from transport.server import CALLS, Parts, init_app, running
 from transport.settings import BridgeSettings, ServerSettings
+from transport.switchboard import UnknownConsultantError
 
 METADATA = {
     "sampleRate": 16000,
@@ -232,10 +233,32 @@ async def test_junk_ends_its_own_call_and_no_other(
     assert "Mario" not in caplog.text
 
 
+async def test_a_call_for_nobody_we_know_is_refused_as_the_bridge_s_fault(
+    connect: Connect, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(line: Line, metadata: CallMetadata) -> None:
+        raise UnknownConsultantError("there is no consultant 7")
+
+    desk.script = refuse
+    client = await connect()
+    ws = await dial(client)
+    while not ws.closed:
+        await ws.receive()
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == "call call-1: refused: there is no consultant 7"
+
+
 NO_METADATA: dict[str, tuple[str | bytes | None, int, str]] = {
     "no JSON": ("ciao 3331234567", 1007, "no JSON"),
-    "no object": ("[]", 1007, "bad metadata"),
-    "no call id": (json.dumps({"sampleRate": 8000}), 1007, "callSid"),
+    "no object": ("[]", 1007, "bad metadata: the frame: should be a JSON object"),
+    "no call id": (json.dumps({"sampleRate": 8000}), 1007, "callId (or callSid): Field required"),
+    "a bad call id": (json.dumps({"sampleRate": 8000, "callId": "a b"}), 1007, "callId (or callSid): String"),
+    "no customer object": (
+        json.dumps(METADATA | {"customerData": 5}),
+        1007,
+        "customerData: should be a JSON object",
+    ),
     "a bad rate": (json.dumps({"sampleRate": 44100, "callId": "x"}), 1007, "sampleRate"),
     "a bad direction": (json.dumps(METADATA | {"direction": "sideways"}), 1007, "direction"),
     "a bad consultant": (
