@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
 import re
 import signal
+import socket
 import sys
 import tempfile
 import tomllib
@@ -63,6 +65,8 @@ _log = logging.getLogger("main")
 
 ENV_PREFIX = "VBS_"
 SECRETS = {"gemini_api_key": "GEMINI_API_KEY", "api_key": "GEMINI_API_KEY", "database_url": "DATABASE_URL"}
+_SECRET_NAME = re.compile("key|secret|password|token", re.IGNORECASE)
+_FROM_ENVIRONMENT = "secrets are set in the environment as GEMINI_API_KEY and DATABASE_URL"
 _NOT_HERE = "a secret does not belong in the file; set {} in the environment"
 
 
@@ -164,7 +168,9 @@ def _unknown_variables() -> Iterator[str]:
     for name in sorted(os.environ):
         section, _, key = name.upper().removeprefix(ENV_PREFIX).partition("__")
         if name.upper().startswith(ENV_PREFIX) and (section.lower() not in sections or not key):
-            yield f"{name}: unknown variable (allowed: {ENV_PREFIX}<SECTION>__<KEY>; {', '.join(sections)})"
+            secret = f"; {_FROM_ENVIRONMENT}" if _SECRET_NAME.search(name) else ""
+            allowed = f"{ENV_PREFIX}<SECTION>__<KEY>; {', '.join(sections)}{secret}"
+            yield f"{name}: unknown variable (allowed: {allowed})"
 
 
 def _problem(error: Any) -> str:
@@ -175,9 +181,11 @@ def _problem(error: Any) -> str:
     if any(name.upper() == variable for name in os.environ):
         where = f"{where} ({variable})"
     allowed = _allowed(place)
-    value = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1…@", repr(error["input"]))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key (got {value}; allowed: {allowed})"
+        # What an unknown key holds may be a secret and is not shown.
+        secret = f"; {_FROM_ENVIRONMENT}" if _SECRET_NAME.search(where) else ""
+        return f"{where}: unknown key (allowed: {allowed}{secret})"
+    value = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1…@", repr(error["input"]))
     what = str(error.get("ctx", {}).get("error", error["msg"]))
     return f"{where}: {what[:1].lower() + what[1:]} (got {value}; allowed: {allowed})"
 
@@ -202,6 +210,7 @@ def _allowed(place: list[str]) -> str:
     parts = [{"boolean": "true or false", "string": "text"}.get(schema["type"], schema["type"])]
     parts += [f"{word} {schema[bound]:g}" for bound, word in _BOUNDS.items() if bound in schema]
     parts += ["not empty"] if schema.get("minLength") else []
+    parts += [f"such as {', '.join(schema['examples'])}"] if "examples" in schema else []
     parts += [f"of the form {schema['pattern']}"] if "pattern" in schema else []
     return " ".join(parts)
 
@@ -317,13 +326,35 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
             switchboard(settings, database, clock) as board,
             _sweeping(database, clock, settings.storage.sweep_seconds),
         ):
-            await serve(init_app(server_parts(board, settings)), settings.server, ready=_say_address)
+            app = init_app(server_parts(board, settings))
+            with _listening(settings.server, "VBS_SERVER__PORT"):
+                await serve(app, settings.server, ready=_say_address)
 
     try:
         uvloop.run(run())
     finally:
         database.close()
     return 0
+
+
+_CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+
+@contextlib.contextmanager
+def _listening(where: ServerSettings, variable: str) -> Iterator[None]:
+    """Raises TransportError when the address cannot be listened on; `variable` is what sets its port."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_LISTEN and not isinstance(error, socket.gaierror):
+            raise
+        if error.errno == errno.EADDRINUSE:
+            told = f"{where.host}:{where.port} is taken: set {variable} to another port"
+        else:
+            told = f"{where.host}:{where.port} cannot be listened on: {os.strerror(error.errno or 0)}"
+            if isinstance(error, socket.gaierror):
+                told = f"{where.host}: no such address to listen on: set VBS_SERVER__HOST"
+        raise TransportError(told) from error
 
 
 def _say_address(address: str) -> None:
@@ -417,13 +448,28 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
     console = Console()
     async with contextlib.AsyncExitStack() as stack:
         board = await stack.enter_async_context(switchboard(embedded, database, clock))
-        app = init_app(server_parts(board, embedded))
-        address = await stack.enter_async_context(running(app, where))
+        parts = server_parts(board, embedded)
+        address = await stack.enter_async_context(_demo_server(parts, where))
         passed = await run_demo(address, database, clock, console, scenarios, settings.demo)
         if not once:
             console.print(f"\nThe calls: {address}/chiamate   (Ctrl-C ends the demo)")
             await _until_stopped()
     return 0 if passed else 1
+
+
+@contextlib.asynccontextmanager
+async def _demo_server(parts: Parts, where: ServerSettings) -> AsyncIterator[str]:
+    """Serve the demo; a free port stands in for the default one when that is taken."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            with _listening(where, "VBS_DEMO__PORT"):
+                address = await stack.enter_async_context(running(init_app(parts), where))
+        except TransportError:
+            if where.port != DemoSettings().port:
+                raise
+            free = where.model_copy(update={"port": 0})
+            address = await stack.enter_async_context(running(init_app(parts), free))
+        yield address
 
 
 async def _until_stopped() -> None:
@@ -606,6 +652,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("google_genai.models").setLevel(logging.WARNING)  # a line a request, which says nothing
     try:
         run: Callable[[Settings, argparse.Namespace], int] = told.run
         return run(load_settings(told.config), told)

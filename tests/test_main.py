@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from engine.rehearsal import rehearse
-from main import main
+from main import _demo_server, main
+from transport.clock import SystemClock
+from transport.server import Parts
+from transport.settings import ServerSettings
+from transport.simulation.settings import DemoSettings
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "rules" / "it" / "examples"
@@ -246,6 +253,60 @@ def test_serve_without_a_key_says_why_and_what_to_do(
     assert "GEMINI_API_KEY" in err
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "booking.db").exists()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_serve_on_a_taken_port_says_so_in_one_line(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
+    monkeypatch.setenv("VBS_GEMINI__EMULATOR", "true")
+    monkeypatch.setenv("VBS_SERVER__PORT", str(taken))
+    assert main(["serve"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "taken" in line]
+    assert line == f"127.0.0.1:{taken} is taken: set VBS_SERVER__PORT to another port"
+
+
+def test_serve_on_an_address_that_is_not_ours_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
+    monkeypatch.setenv("VBS_GEMINI__EMULATOR", "true")
+    monkeypatch.setenv("VBS_SERVER__HOST", "192.0.2.1")
+    assert main(["serve"]) == 2
+    assert "192.0.2.1:8080 cannot be listened on: " in capsys.readouterr().err
+
+
+def test_the_demo_on_a_taken_port_that_was_asked_for_says_so(
+    taken: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_DEMO__PORT", str(taken))
+    assert main(["demo"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"127.0.0.1:{taken} is taken: set VBS_DEMO__PORT to another port"
+    ]
+
+
+async def test_the_demo_takes_a_free_port_when_the_default_one_is_taken(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Demo(DemoSettings):
+        port: int = taken
+
+    async def answer(*_: Any) -> None:
+        raise AssertionError("nobody calls")
+
+    monkeypatch.setattr("main.DemoSettings", Demo)
+    where = ServerSettings(port=taken, drain_s=0)
+    async with _demo_server(Parts(answer, SystemClock()), where) as address, ClientSession() as session:
+        assert not address.endswith(f":{taken}")
+        async with session.get(f"{address}/healthz") as response:
+            assert response.status == 200
 
 
 @pytest.mark.parametrize("arguments", [[], ["sing"], ["rehearse"], ["serve", "--loud"]])

@@ -98,9 +98,12 @@ def test_secrets_come_from_the_environment_and_are_not_shown(
         ('[gemini]\nbase_url = "ftp://x"', ["gemini.base_url: ", "got 'ftp://x'", "https://"]),
         ("[demo]\nspeed = 99", ["demo.speed: ", "got 99", "number from 0.5 to 5"]),
         ('[storage]\nurl = "mysql://x"', ["storage.url: ", "mysql", "sqlite:///"]),
-        ("[server]\nprot = 1", ["server.prot: unknown key", "got 1", "host, port"]),
+        ("[server]\nprot = 1", ["server.prot: unknown key", "host, port"]),
         ("[servre]\nport = 1", ["servre: unknown key", "server, bridge"]),
         ("server = 5", ["server: ", "got 5", "a section with keys"]),
+        ('[bridge]\nregion = "XX"', ["bridge.region: ", "two capital letters", "got 'XX'", "such as IT, "]),
+        ('[bridge]\nregion = "it"', ["bridge.region: ", "two capital letters", "got 'it'"]),
+        ("[bridge]\nregion = 39", ["bridge.region: ", "got 39", "such as IT, "]),
         ("[server\nport = 1", ["config.toml: ", "line 1"]),
     ],
 )
@@ -125,6 +128,35 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, text: 
     (line,) = problems(tmp_path, text)
     assert f"set {variable} in the environment" in line
     assert "k3y" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "points_to_environment"),
+    [
+        ('[gemini]\napikey = "k3y"', True),
+        ('[storage]\npassword = "k3y"', True),
+        ('[server]\ntoken = "k3y"', True),
+        ('[gemini]\nvioce = "k3y"', False),
+        ('[secrets]\ngemini = "k3y"', True),
+    ],
+)
+def test_what_an_unknown_key_holds_is_not_shown(
+    tmp_path: Path, text: str, points_to_environment: bool
+) -> None:
+    (line,) = problems(tmp_path, text)
+    assert "unknown key (allowed: " in line
+    assert "k3y" not in line
+    assert ("GEMINI_API_KEY and DATABASE_URL" in line) is points_to_environment
+
+
+def test_an_unknown_variable_that_looks_secret_points_to_the_right_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VBS_GEMINI_API_KEY", "k3y")
+    monkeypatch.setenv("VBS_GEMINI__TOKEN", "k3y")
+    lines = problems(tmp_path, "")
+    assert ["GEMINI_API_KEY and DATABASE_URL" in line for line in lines] == [True, True]
+    assert not any("k3y" in line for line in lines)
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

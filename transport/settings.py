@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ServerSettings(BaseModel):
@@ -66,5 +67,14 @@ class BridgeSettings(BaseModel):
         description="Seconds to wait for the bridge's side of the closing handshake.",
     )
     region: str = Field(
-        default="IT", pattern="^[A-Z]{2}$", description="Country in which numbers without a prefix are read."
+        default="IT",
+        examples=["IT", "CH", "DE"],
+        description="Country in which numbers without a prefix are read.",
     )
+
+    @field_validator("region")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in SUPPORTED_REGIONS:
+            raise ValueError("should be a country of two capital letters")
+        return value
