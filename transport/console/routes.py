@@ -58,8 +58,9 @@ def add_console(app: web.Application, database: Database, *, page_size: int = PA
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
-    """A turn on the page: what was `heard`, and the rest that was `cut` off."""
+    """A turn on the page, the `place`-th from 1: what was `heard`, and the rest that was `cut` off."""
 
+    place: int
     turn: StoredTurn
     who: str
     heard: str
@@ -87,10 +88,12 @@ class _Pages:
         detail = await self._database.run(lambda: call_detail(request.match_info["id"]))
         if detail is None:
             return _page(request, "missing.html", {}, status=404)
+        turns = _in_spoken_order(detail)
+        places = {shown.turn.number: shown.place for shown in turns}
         shown = {
             "call": detail.call,
-            "turns": _in_spoken_order(detail),
-            "entries": [_entry(entry) for entry in detail.journal],
+            "turns": turns,
+            "entries": [_entry(entry, places) for entry in detail.journal],
         }
         return _page(request, "call.html", shown)
 
@@ -113,17 +116,20 @@ def _in_spoken_order(detail: CallDetail) -> list[ShownTurn]:
     for turn in detail.turns:
         latest = max(latest, turn.began_at or latest)
         keyed.append((turn.began_at or latest, turn.number, turn))
-    return [_shown(turn) for _, _, turn in sorted(keyed, key=lambda each: each[:2])]
+    ordered = sorted(keyed, key=lambda each: each[:2])
+    return [_shown(place, turn) for place, (_, _, turn) in enumerate(ordered, 1)]
 
 
-def _shown(turn: StoredTurn) -> ShownTurn:
+def _shown(place: int, turn: StoredTurn) -> ShownTurn:
     heard = turn.text if turn.heard is None else turn.heard
-    return ShownTurn(turn, _SPEAKERS.get(turn.speaker, turn.speaker), heard, turn.text[len(heard) :].strip())
+    who = _SPEAKERS.get(turn.speaker, turn.speaker)
+    return ShownTurn(place, turn, who, heard, turn.text[len(heard) :].strip())
 
 
-def _entry(entry: JournalEntry) -> dict[str, Any]:
-    """What the page shows of a journal entry; absent fields are None."""
+def _entry(entry: JournalEntry, places: Mapping[int, int]) -> dict[str, Any]:
+    """What the page shows of a journal entry; absent fields are None. `places`: of the turns, by number."""
     told = entry.entry
+    guard = told.get("guard")
     return {
         "recorded_at": entry.recorded_at,
         "event": told.get("event"),
@@ -131,14 +137,14 @@ def _entry(entry: JournalEntry) -> dict[str, Any]:
         "target": told.get("to"),
         "rule": told.get("rule"),
         "why": told.get("why"),
-        "guard": told.get("guard"),
-        "outcome": _words(told.get("outcome")),
-        "notices": [_words(notice) for notice in told.get("notices") or ()],
-        "turn": told.get("turn"),
+        "refusal": wording.refusal(guard) if guard else None,
+        "outcome": _outcome(told.get("outcome")),
+        "notices": [wording.notice(str(name)) for name in told.get("notices") or ()],
+        "place": places.get(told.get("turn", 0)),
     }
 
 
-def _words(value: Any) -> str:
+def _outcome(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {part}" for key, part in value.items() if part not in (None, ""))
-    return "" if value is None else str(value)
+    return wording.outcome(value)

@@ -1,7 +1,8 @@
-"""How the pages say things in Italian: days, times, durations, and what came of a call."""
+"""How the pages say things in Italian: days, times, durations, what came of a call and what was decided in it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +11,64 @@ from storage.calls import CallSummary
 
 _DAYS = ("Lun", "Mar", "Mer", "Gio", "Ven", "Sab", "Dom")
 _MONTHS = ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic")
+
+#: What a guard of the machine found when it refused an event.
+GUARDS: Mapping[str, str] = {
+    "not_from_this_stage": "a questo punto della chiamata non si può",
+    "something_requested": "non è stato chiesto niente",
+    "nothing_missing": "mancano dei dati",
+    "detail_restated": "nessun dato è stato detto o ripetuto",
+    "slot_held": "lo slot non si è potuto tenere",
+    "target_known": "non si sa quale appuntamento cambiare",
+    "readback_agreed": "nessun sì a un riepilogo esatto",
+    "no_second_booking": "in questa chiamata c'è già una prenotazione",
+    "store_committed": "l'agenda non ha registrato niente",
+    "store_did_not_commit": "l'agenda ha già registrato tutto",
+    "tries_left": "troppi tentativi falliti",
+    "change_requested": "non è stato chiesto di spostare o disdire",
+    "booking_known": "non c'è un appuntamento da cambiare",
+    "booking_in_force": "in questa chiamata non c'è una prenotazione",
+}
+
+#: How the last operation on the agenda went; "nessuno" says nothing and is not shown.
+OUTCOMES: Mapping[str, str] = {
+    "nessuno": "",
+    "riuscito": "riuscito",
+    "slot_occupato": "orario occupato",
+    "passato": "orario già passato",
+    "fuori_orario": "fuori orario",
+    "scaduto": "slot tenuto troppo a lungo",
+    "fallito": "non riuscito",
+    "errore_interno": "errore interno",
+}
+
+#: What a notice told the assistant.
+NOTICES: Mapping[str, str] = {
+    "prenotazione_riuscita": "prenotazione riuscita",
+    "spostamento_riuscito": "spostamento riuscito",
+    "disdetta_riuscita": "disdetta riuscita",
+    "slot_occupato": "orario occupato, proporre altro",
+    "fuori_orario": "fuori orario, proporre altro",
+    "passato": "orario già passato",
+    "richiamata": "una persona richiamerà",
+    "discordanza": "giorno o ora ripetuti male",
+    "nessuna_prenotazione": "nulla è ancora prenotato",
+    "manca_un_dato": "chiedere il dato che manca",
+    "riepiloga": "fare il riepilogo e chiedere conferma",
+    "giorno_discorde": "giorno e data non vanno insieme",
+    "data_passata": "data già passata",
+    "data_ambigua": "data ambigua",
+    "data_impossibile": "data impossibile",
+    "ora_ambigua": "ora ambigua",
+    "telefono_incompleto": "telefono incompleto",
+    "telefono_discorde": "telefono ripetuto male",
+    "email_dubbia": "email dubbia",
+    "email_discorde": "email ripetuta male",
+    "non_sentito": "parole non arrivate",
+    "quale_appuntamento": "chiedere quale appuntamento",
+    "nessun_appuntamento_trovato": "nessun appuntamento trovato",
+    "persona": "vuole parlare con una persona",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +131,18 @@ def length(duration: timedelta) -> str:
 def plain(word: str | None) -> str:
     """A stored Italian value as words: "raccolta_dati" becomes "raccolta dati"."""
     return (word or "—").replace("_", " ")
+
+
+def refusal(guard: str) -> str:
+    """Why an event was refused, by the name of the guard; an unknown name as plain words."""
+    return GUARDS.get(guard, plain(guard))
+
+
+def outcome(word: str | None) -> str:
+    """How the operation on the agenda went; empty when there was none, an unknown word as plain words."""
+    return OUTCOMES.get(word, plain(word)) if word else ""
+
+
+def notice(name: str) -> str:
+    """What a notice told the assistant, in short; one that a rule file added by its raw id."""
+    return NOTICES.get(name, name)

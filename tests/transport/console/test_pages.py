@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fsm.booking import NOT_FROM_THIS_STAGE, BookingMachine
+from rules.facts import FACTS
+from rules.messages import NOTICES
 from tests.transport.console.conftest import Page
 from transport.console import wording
 
@@ -92,8 +95,22 @@ async def test_a_call_shows_words_as_spoken_and_transitions(page: Page, seeded: 
     assert "nessun intento → raccolta dati" in text
     assert "interesse_esplicito" in text
     assert "chiede un appuntamento" in text
-    assert "riepilogo non sentito" in text
-    assert "riepiloga" in text
+    assert "nessuno" not in text
+    refused = _words(text[text.rindex("<li") :])
+    for said in (
+        "Rifiutato nessun sì a un riepilogo esatto",
+        "Esito orario occupato",
+        "Avviso fare il riepilogo e chiedere conferma",
+        "Avviso di_un_file",
+    ):
+        assert said in refused
+
+
+async def test_an_entry_leads_to_its_turn_as_numbered_on_the_page(page: Page, seeded: dict[str, str]) -> None:
+    text = await get(page, f"/chiamate/{seeded['booked']}")
+    turns = re.findall(r'<li class="turn \w+" id="battuta-(\d)">.*?· (\d)</span>', text, re.DOTALL)
+    assert turns == [(str(place), str(place)) for place in (1, 2, 3, 4)]
+    assert re.findall(r'<a href="#battuta-(\d)">battuta (\d)</a>', text) == [("2", "2"), ("4", "4")]
 
 
 async def test_what_was_said_is_never_markup(page: Page, seeded: dict[str, str]) -> None:
@@ -115,6 +132,22 @@ async def test_pages_allow_no_scripts_and_no_framing(page: Page) -> None:
     assert "script-src" not in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_every_guard_outcome_and_notice_has_its_words() -> None:
+    guards = {
+        guard.attr_name
+        for state in BookingMachine.states
+        for transition in state.transitions
+        for guard in transition.cond
+    }
+    assert "booking_in_force" in guards
+    assert set(wording.GUARDS) == guards | {NOT_FROM_THIS_STAGE}
+    assert set(wording.OUTCOMES) == {*FACTS["outcome"].values, "errore_interno"}
+    assert set(wording.NOTICES) == set(NOTICES)
+    assert wording.outcome("nessuno") == ""
+    assert all(words for table in (wording.GUARDS, wording.NOTICES) for words in table.values())
+    assert [word for word, words in wording.OUTCOMES.items() if not words] == ["nessuno"]
 
 
 @pytest.mark.parametrize(
