@@ -1,5 +1,5 @@
 # make demo    install, start the server on embedded defaults, play calls through it
-# make test    lint, types, unit tests, rehearsals and whole calls over real sockets
+# make test    lint, types, unit tests, rehearsals and whole calls over real sockets; ARGS="PATH …" runs these tests only
 # make lint    only the lint and type checks of make test
 # make serve   answer calls; needs GEMINI_API_KEY
 # make bench   list the measurements; make bench ARGS="NAME …" runs one
@@ -36,8 +36,14 @@ demo: $(READY)
 serve: $(READY)
 	@$(PY) main.py serve $(ARGS)
 
+# Whole calls keep time with a clock: nothing may run beside them.
 test: $(READY) lint
+ifeq ($(strip $(ARGS)),)
+	@$(PY) -m pytest -n auto --ignore=tests/calls
+	@$(PY) -m pytest tests/calls
+else
 	@$(PY) -m pytest $(ARGS)
+endif
 
 lint: $(READY)
 	@$(PY) -m ruff format --check .
