@@ -98,6 +98,7 @@ async def test_a_call_shows_words_as_spoken_and_transitions(page: Page, seeded: 
     assert "nessuno" not in text
     refused = _words(text[text.rindex("<li") :])
     for said in (
+        "resta in raccolta dati",
         "Rifiutato nessun sì a un riepilogo esatto",
         "Esito orario occupato",
         "Avviso fare il riepilogo e chiedere conferma",
