@@ -23,8 +23,8 @@ EMULATOR_KEY = "emulator"
 """The only API key the emulator takes, unless told otherwise."""
 
 _HOST = "127.0.0.1"
-_LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-_GENERATE = "/v1beta/models/{model:[^/:]+}:generateContent"
+_LIVE = "/ws/google.ai.generativelanguage.{version:v[^./]+}.GenerativeService.BidiGenerateContent"
+_GENERATE = "/{version:v[^/]+}/models/{model:[^/:]+}:generateContent"
 
 
 class GeminiEmulator:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 from google import genai
 from google.genai import types
 
@@ -362,3 +363,15 @@ async def test_a_slow_model_loses_the_oldest_audio() -> None:
         await last.wait()
     await session.close()
     assert [piece[0] for piece in taken] == [0, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha", "v1beta"])
+async def test_the_emulator_speaks_every_version_of_the_api(emulator: GeminiEmulator, version: str) -> None:
+    settings = GeminiSettings(base_url=emulator.base_url, api_version=version)
+    client = make_client(settings, EMULATOR_KEY, emulator.tls)
+    async with GeminiLive(client, settings).open(PROMPT) as session:
+        await session.send_audio(bytes(640))
+    await client.aio.aclose()
+    asked = f"{emulator.base_url}/{version}/models/any:generateContent"
+    async with ClientSession() as web, web.post(asked, ssl=emulator.tls, json={}) as response:
+        assert response.status == 400  # refused for its missing key, not unknown
