@@ -223,6 +223,10 @@ def read_dialogue(path: Path) -> Dialogue:
         raise RehearsalError("\n".join(_located(path, problem) for problem in error.errors())) from error
 
 
+_REASONS = {
+    "tuple_type": "should be an array, as in [ … ]",
+    "model_type": "should be a table, as in { key = … }",
+}
 _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     (): Dialogue,
     ("turns",): _Turn,
@@ -239,7 +243,7 @@ def _located(path: Path, problem: Mapping[str, Any]) -> str:
     """file:line: field: reason; the line is that of the innermost key that stands in the file."""
     where = ".".join(str(part) for part in problem["loc"]) or "dialogue"
     line = _line_of(path.read_text(encoding="utf-8").splitlines(), problem["loc"])
-    reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
+    reason = _REASONS.get(problem["type"]) or str(problem.get("ctx", {}).get("error", problem["msg"]))
     if problem["type"] == "extra_forbidden":
         table = tuple(part for part in problem["loc"][:-1] if isinstance(part, str))
         reason = f"unknown key (allowed: {', '.join(_TABLES[table].model_fields)})"

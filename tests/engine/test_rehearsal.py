@@ -316,6 +316,8 @@ OWN_AGAIN = '[[agenda.existing]]\nstart = "2026-02-12T{start}"\n{more}'
         (dialogue(agenda=OWN + OWN_AGAIN.format(start="10:30", more="minutes = 45\n")), ":12: agenda: ",
          "overlap: 2026-02-12T10:30 and 2026-02-12T11:00"),
         (dialogue(caller=CALLER + 'phone = "abc"\n'), ":12: caller.phone: ", "E.164"),
+        (expecting('cancelled = "2026-02-11T15:00"'), ":18: expect.cancelled: ", "should be an array"),
+        (expecting("bookings = [5]"), ":18: expect.bookings.0: ", "should be a table"),
         (expecting('cancelled = ["domani"]'), ":18: expect.cancelled.0.start: ", "valid datetime"),
         (expecting("cancelled = [5]"), ":18: expect.cancelled.0.start: ", "valid datetime"),
         (expecting("cancelled = [{}]"), ":18: expect.cancelled.0.start: ", "required"),
