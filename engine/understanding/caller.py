@@ -338,7 +338,7 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
         return Meant.RULED_OUT
     if (
         _ALOUD.search(before)
-        or (len(siblings) > 1 and _MAYBE.search(before))
+        or (_MAYBE.search(before) and (len(siblings) > 1 or _ALOUD.search(flat[: mention.start])))
         or (earlier and _AFTERTHOUGHT.search(before))
         or re.match(r"\s*(?:forse|magari|credo)\b", after)
     ):

@@ -71,7 +71,10 @@ def _wanted(draft: Draft, said: CallerReading, asked: AssistantReading | None) -
         return Task.PRENOTA
     if draft.context.stage is Stage.COMPLETATO:
         return Task.SPOSTA if _names_another_slot(draft, said) else Task.NESSUNO
-    return Task.PRENOTA if _answers_offer(said, asked) else Task.NESSUNO
+    if not _answers_offer(said, asked):
+        return Task.NESSUNO
+    # Whoever asked to move a booking and now picks a day still wants it moved.
+    return draft.held.asked if draft.held.asked is not Task.NESSUNO else Task.PRENOTA
 
 
 def _change_of_own(draft: Draft, said: CallerReading, asked: AssistantReading | None) -> Task:
@@ -80,7 +83,8 @@ def _change_of_own(draft: Draft, said: CallerReading, asked: AssistantReading | 
         return Task.NESSUNO
     verb = said.change
     if verb is Verb.NONE and asked is not None and asked.yes_no and _plain_yes(said):
-        verb = asked.verb if asked.verb is Verb.MOVE or not asked.times else Verb.NONE
+        moves = asked.verb is Verb.MOVE and draft.task is not Task.DISDICI
+        verb = asked.verb if moves or not asked.times else Verb.NONE
     if verb is Verb.NONE and not said.does(Act.SHOW_INTEREST) and _gives_up_own_day(draft, said):
         verb = Verb.MOVE
     return _TASK_OF[verb]

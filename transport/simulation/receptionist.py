@@ -173,6 +173,8 @@ class Receptionist:
             if verb := re.search('[Dd]i\' "(\\w+)"', text):
                 self._verb = _VERBS.get(verb[1].lower(), "")
             return self._restate("Mi correggo: " if "esattamente" in text else "")
+        if "manca ancora: " in text:
+            return self._go_on("Mi manca ancora un dato. ")
         if "non è stato registrato nulla" in text and self._slot:
             return self._go_on("Scusami, non è ancora registrato. ")
         if "non sono arrivate" in text:

@@ -23,6 +23,7 @@ VALUES = {
     "verbo": "prenoto",
     "candidati": "mercoledì 11 febbraio o mercoledì 18 febbraio",
     "suggerimento": "mario@gmail.com",
+    "dato": "il telefono",
 }
 
 
