@@ -260,7 +260,9 @@ class _Run:
             case Event.ABBANDONO:
                 self._release()
                 if not self.reading.drop:
+                    asked = self.held.asked  # given up by the rules, not by the caller
                     self.held.clear(keep_phone=self.conversation.caller.dialled)
+                    self.held.asked = asked
                 self.held.silent = 0
             case Event.CONFERMA:
                 self._commit()

@@ -29,6 +29,8 @@ from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown
+from engine.understanding.folding import fold
+from engine.understanding.phones import phone_from_digits
 from fsm.stages import Stage
 from storage import bookings, calls, people, seed
 from storage.agenda import WEEKDAYS, AgendaSettings
@@ -62,16 +64,28 @@ def _e164(value: str) -> str:
     return value
 
 
+def _of_the_line(value: str) -> str:
+    """E.164; a national number is taken as Italian, as the bridge does."""
+    digits = re.sub(r"[\s./-]", "", value)
+    national = phone_from_digits(digits)[0] if re.fullmatch(r"[0-9]+", digits) else None
+    return _e164(national or value)
+
+
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.IGNORECASE)
 _YEARS = range(2000, 2101)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _Instant = Annotated[datetime, BeforeValidator(_written_instant), AfterValidator(_plausible)]
 _Minutes = Annotated[int, Field(strict=True, ge=5, le=480)]
 _Phone = Annotated[str, AfterValidator(_e164)]
+_LineNumber = Annotated[str, AfterValidator(_of_the_line)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", fold(text))
 
 
 class _Turn(_Model):
@@ -85,11 +99,7 @@ class _Turn(_Model):
             raise ValueError("a turn has either `caller` or `assistant`")
         if self.heard is not None and self.assistant is None:
             raise ValueError("`heard` belongs to an assistant turn")
-        if (
-            self.heard is not None
-            and self.assistant is not None
-            and not self.assistant.startswith(self.heard.rstrip("… "))
-        ):
+        if self.heard is not None and not _letters(self.assistant or "").startswith(_letters(self.heard)):
             raise ValueError("`heard` must be how the assistant turn begins")
         return self
 
@@ -98,7 +108,7 @@ class _Caller(_Model):
     kind: Literal["client", "lead"]
     direction: Literal["inbound", "outbound"]
     name: str | None = None
-    phone: _Phone | None = None
+    phone: _LineNumber | None = None
     email: str | None = None
 
 
