@@ -28,13 +28,15 @@ OWNER_COLUMNS: dict[BookingKind, Any] = {
 def lock_consultant(consultant_id: int) -> bool:
     """Take the consultant's row lock until the transaction ends; False when there is no such consultant.
 
-    On SQLite the transaction is the lock already. Raises StorageError outside a transaction.
+    On SQLite the transaction is the lock already. On Postgres rows that name the consultant may still be
+    inserted beside it (NO KEY), else two transactions that had each inserted one would wait for each other.
+    Raises StorageError outside a transaction.
     """
     if not proxy.in_transaction():
         raise StorageError("store operations run inside a transaction: call them in Database.run(work)")
-    row = Consultant.select(Consultant.id).where(Consultant.id == consultant_id)
+    row: Any = Consultant.select(Consultant.id).where(Consultant.id == consultant_id)
     if isinstance(proxy.obj, pw.PostgresqlDatabase):
-        row = row.for_update()
+        row = row.for_update("FOR NO KEY UPDATE")
     return row.scalar() is not None
 
 
