@@ -6,7 +6,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,12 +32,18 @@ def lock_consultant(consultant_id: int) -> bool:
     inserted beside it (NO KEY), else two transactions that had each inserted one would wait for each other.
     Raises StorageError outside a transaction.
     """
+    return consultant_id in lock_consultants({consultant_id})
+
+
+def lock_consultants(consultant_ids: Collection[int]) -> set[int]:
+    """Take several row locks, in the one order that all take them in; returns the ids that exist."""
     if not proxy.in_transaction():
         raise StorageError("store operations run inside a transaction: call them in Database.run(work)")
-    row: Any = Consultant.select(Consultant.id).where(Consultant.id == consultant_id)
+    rows: Any = Consultant.select(Consultant.id).where(Consultant.id.in_(list(consultant_ids)))
+    rows = rows.order_by(Consultant.id)
     if isinstance(proxy.obj, pw.PostgresqlDatabase):
-        row = row.for_update("FOR NO KEY UPDATE")
-    return row.scalar() is not None
+        rows = rows.for_update("FOR NO KEY UPDATE")
+    return _firsts(rows)
 
 
 def cells_of(start: datetime, minutes: int, settings: AgendaSettings) -> range:
@@ -67,7 +73,7 @@ def blocked_cells(
     if moving is not None:
         owner = OWNER_COLUMNS[moving.kind]
         taken = taken.where(owner.is_null() | (owner != moving.id))
-    return _cells(taken)
+    return _firsts(taken)
 
 
 def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) -> None:
@@ -80,7 +86,7 @@ def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) ->
 
 def owned(owner: Any, owner_id: str) -> set[int]:
     """The cells of one owner."""
-    return _cells(SlotLock.select(SlotLock.cell).where(owner == owner_id))
+    return _firsts(SlotLock.select(SlotLock.cell).where(owner == owner_id))
 
 
 def free(owner: Any, owner_id: str, *, cells: Iterable[int] | None = None) -> None:
@@ -110,5 +116,5 @@ def cells_around(frm: datetime, to: datetime, longest: timedelta) -> range:
     return range(first, -(-epoch_seconds(to + longest) // CELL_SECONDS))
 
 
-def _cells(query: Any) -> set[int]:
+def _firsts(query: Any) -> set[int]:
     return {row[0] for row in query.tuples()}
