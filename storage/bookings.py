@@ -51,7 +51,7 @@ def propose(
     consultant; the moved booking is not in force), NOT_YOURS (the moved booking is another client's).
     """
     start = start.astimezone(UTC)
-    if not locks.lock_consultant(consultant_id):
+    if not lock_agenda(consultant_id, conversation):
         return Refusal.NOT_FOUND
     if moving is not None:
         moved = booking(moving.kind, moving.id)
@@ -106,12 +106,20 @@ def propose(
     return held
 
 
+def lock_agenda(consultant_id: int, conversation: str) -> bool:
+    """Lock the consultant, and whoever's time the conversation holds until now, until the transaction ends;
+    False when there is no such consultant."""
+    held = _consultants_of(PendingBooking.conversation == conversation)
+    return consultant_id in locks.lock_consultants({consultant_id, *held})
+
+
 def confirm(
     *,
-    token: str,
+    token: str | None = None,
     conversation: str,
     client_id: int | None,
     now: datetime,
+    consultant_id: int | None = None,
     lead: Lead | None = None,
     notes: str | None = None,
     call_id: str | None = None,
@@ -120,20 +128,29 @@ def confirm(
     """Make a hold a booking: a consultation for a client, an appointment for a lead; a moving hold moves
     its booking in place.
 
-    Confirming twice returns the same booking. Refusals: NOT_FOUND (no such hold, or it was given up),
-    NOT_YOURS (another conversation's or client's), HOLD_EXPIRED, PAST, SLOT_TAKEN (the hold is then
-    cancelled), ALREADY_BOOKED (this call has another booking in force; the hold is then cancelled). Raises
-    StorageError for a source the store does not know, or when there is not exactly one of client and lead.
+    Without a token the latest hold of this conversation and client is meant (and of the consultant, when
+    given). Confirming twice returns the same booking; without a token only as long as the hold would have
+    lasted, so that a late yes is not taken for an old booking. Refusals: NOT_FOUND (no such hold, or it was
+    given up), NOT_YOURS (the token is another conversation's or client's), HOLD_EXPIRED, PAST, SLOT_TAKEN
+    (the hold is then cancelled), ALREADY_BOOKED (this call has another booking in force; the hold is then
+    cancelled). Raises StorageError for a source the store does not know, or when there is not exactly one of
+    client and lead.
     """
     if source not in SOURCES:
         raise StorageError(f"unknown source {source!r}: one of {', '.join(SOURCES)}")
-    pending: Any = PendingBooking.get_or_none(PendingBooking.token == token)
-    if pending is None:
+    pending: Any
+    if token is None:
+        pending = _latest_hold(conversation, client_id, consultant_id, now)
+    else:
+        pending = PendingBooking.get_or_none(PendingBooking.token == token)
+    if pending is None or consultant_id not in (None, pending.consultant_id):
         return Refusal.NOT_FOUND
-    locks.lock_consultant(pending.consultant_id)
-    pending = PendingBooking.get(PendingBooking.token == token)  # again, now that nobody else can change it
+    # Before any lock: a stranger is told no as fast as one who guesses.
     if pending.conversation != conversation or pending.client_id != client_id:
         return Refusal.NOT_YOURS
+    token = pending.token
+    locks.lock_consultant(pending.consultant_id)
+    pending = PendingBooking.get(PendingBooking.token == token)  # again, now that nobody else can change it
     if pending.status == HoldStatus.CONFIRMED:
         return _known(BookingKind(pending.booking_kind), pending.booking_id)
     if pending.status == HoldStatus.CANCELLED:
@@ -175,6 +192,7 @@ def confirm(
 def release(conversation: str, *, now: datetime) -> None:
     """Give up the conversation's hold, if it has one."""
     mine = PendingBooking.conversation == conversation
+    locks.lock_consultants(_consultants_of(mine))
     _expire(now, mine)
     _drop_holds(mine)
 
@@ -198,6 +216,11 @@ def hold_of(conversation: str, *, now: datetime) -> Hold | None:
         client_id=row.client_id,
         moving=row.moving_id,
     )
+
+
+def has_pending(conversation: str, *, now: datetime) -> bool:
+    """Whether the conversation has a live hold, so that its next words may be a yes to it."""
+    return hold_of(conversation, now=now) is not None
 
 
 def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Refusal:
@@ -261,7 +284,9 @@ def all_in_force() -> list[Booking]:
 def expire_holds(now: datetime) -> int:
     """Sweep holds that have run out and free their cells; returns how many. Reads and confirms never wait
     for it."""
-    return _expire(now, PendingBooking.status == HoldStatus.AWAITING)
+    run_out = PendingBooking.expires_at <= now
+    locks.lock_consultants(_consultants_of(run_out))
+    return _expire(now, run_out)
 
 
 def as_booking(kind: BookingKind, row: Any) -> Booking:
@@ -284,6 +309,23 @@ def as_booking(kind: BookingKind, row: Any) -> Booking:
 
 
 # --- Inside an operation ----------------------------------------------------------------------------------
+
+
+def _latest_hold(conversation: str, client_id: int | None, consultant_id: int | None, now: datetime) -> Any:
+    """The hold that a yes without a token means: the one that waits, else the newest; one made a booking
+    long ago is meant no more."""
+    whose = PendingBooking.client.is_null() if client_id is None else PendingBooking.client == client_id
+    holds: Any = PendingBooking.select().where(PendingBooking.conversation == conversation, whose)
+    if consultant_id is not None:
+        holds = holds.where(PendingBooking.consultant == consultant_id)
+    latest = holds.order_by(
+        pw.Case(None, [(PendingBooking.status == HoldStatus.AWAITING, 0)], 1),
+        PendingBooking.created_at.desc(),
+        pw.Case(None, [(PendingBooking.status == HoldStatus.CONFIRMED, 0)], 1),
+    ).first()
+    if latest is not None and latest.status == HoldStatus.CONFIRMED and latest.expires_at <= now:
+        return None
+    return latest
 
 
 def _book(
@@ -338,6 +380,14 @@ def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     locks.take(pending.consultant_id, needed - have, owner, booking_id)
 
 
+def _consultants_of(which: Any) -> set[int]:
+    """The consultants whose time is held by those of the waiting holds."""
+    waiting: Any = PendingBooking.select(PendingBooking.consultant).where(
+        PendingBooking.status == HoldStatus.AWAITING, which
+    )
+    return {row.consultant_id for row in waiting}
+
+
 def _expire(now: datetime, which: Any) -> int:
     return _end_holds(which & (PendingBooking.expires_at <= now), HoldStatus.EXPIRED)
 
@@ -378,7 +428,9 @@ __all__ = [
     "confirm",
     "expire_holds",
     "find_bookings",
+    "has_pending",
     "hold_of",
+    "lock_agenda",
     "propose",
     "release",
 ]

@@ -33,6 +33,10 @@ _RETRIED_STATES = frozenset({"40P01", "40001", "55P03"})  # deadlock, serializat
 _RETRIED_WORDS = ("locked", "busy")
 _OUTAGE_WORDS = (*_RETRIED_WORDS, "unable to open", "disk", "readonly", "not a database", "malformed")
 _FIRST_PAUSE_SECONDS = 0.02
+_RECONNECT_PAUSE_SECONDS = 0.1
+_CONNECT_TIMEOUT_SECONDS = 5
+
+_ERRORS = (pw.DatabaseError, pw.InterfaceError)
 
 _open: Database | None = None
 
@@ -122,7 +126,9 @@ class Database:
     async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
         """Run `work()` as one transaction on a worker thread and return its result.
 
-        `work` may be run again after a deadlock or a lock timeout, so it must start from what it reads.
+        `work` may be run again after a deadlock, a lock timeout or a lost connection, so it must start from
+        what it reads. When Postgres is lost during COMMIT it is asked afterwards whether that was done, so
+        that nothing is done twice.
         `still_valid` is asked on that thread last before COMMIT. Once begun, `work` runs to its end even
         if the awaiting task is cancelled. Raises Overtaken when `still_valid` says no, StoreUnavailable
         when the database does not answer, and whatever `work` raises; each of them after a rollback.
@@ -140,8 +146,11 @@ class Database:
         while True:
             try:
                 return self._attempt(work, still_valid)
-            except (pw.OperationalError, pw.InterfaceError) as error:
-                again = self._is_retried(error) or self._drop_dead_connection()
+            except _ERRORS as error:
+                lost = self._lost_connection(error)
+                if not lost and not _may_pass(error):
+                    raise
+                again = lost or self._is_retried(error)
                 if not again and not self._is_outage(error):
                     raise
                 if not again or attempt >= self.settings.retries:
@@ -150,25 +159,55 @@ class Database:
                     ) from error
                 attempt += 1
                 _log.warning("transaction tried again (%d): %s", attempt, _first_line(error))
-                time.sleep(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)
+                _pause(attempt, lost)
 
     def _attempt(self, work: Callable[[], T], still_valid: Callable[[], bool] | None) -> T:
-        self._connect()
-        committing = False
+        if self._peewee.is_closed():
+            self._peewee.connect()
+        committing, number = False, None
         try:
             with self._peewee.transaction():
                 result = work()
+                number = self._transaction_number()
                 if still_valid is not None and not still_valid():
                     raise Overtaken("something newer made this work invalid; it was rolled back")
                 committing = True
-        except (pw.OperationalError, pw.InterfaceError) as error:
-            if committing and not self._is_retried(error):
-                self._drop_dead_connection()
-                raise StoreUnavailable(
-                    "the database died during COMMIT: read again whether it was done"
-                ) from error
-            raise
+        except _ERRORS as error:
+            if not committing or not _may_pass(error) or self._is_retried(error):
+                raise
+            if not self.on_sqlite:
+                self._peewee.close()
+                done = number is not None and self._was_committed(number)
+                if done:
+                    return result
+                if done is False:
+                    raise
+            raise StoreUnavailable(
+                "the database died during COMMIT: read again whether it was done"
+            ) from error
         return result
+
+    def _transaction_number(self) -> str | None:
+        """By what Postgres knows this transaction later; None when it has written nothing."""
+        if self.on_sqlite:
+            return None
+        row = self._peewee.execute_sql("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
+        return None if row[0] is None else str(row[0])
+
+    def _was_committed(self, number: str) -> bool | None:
+        """What became of a transaction whose COMMIT was not answered; None when that cannot be learnt."""
+        for attempt in range(1, self.settings.retries + 1):
+            try:
+                self._connect()
+                row = self._peewee.execute_sql("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
+            except (StoreUnavailable, *_ERRORS) as error:
+                self._lost_connection(error)
+            else:
+                if row[0] != "in progress":
+                    self._peewee.close()  # as it was found
+                    return {"committed": True, "aborted": False}.get(row[0])
+            _pause(attempt, lost=True)
+        return None
 
     def _connect(self) -> None:
         if not self._peewee.is_closed():
@@ -189,12 +228,15 @@ class Database:
         """Whether the database failed, as against a statement that it does not understand."""
         return not self.on_sqlite or any(word in str(error).lower() for word in _OUTAGE_WORDS)
 
-    def _drop_dead_connection(self) -> bool:
-        """Forget this thread's connection if the server has closed it; the next try opens a new one."""
-        if self.on_sqlite or self._peewee.is_closed() or not self._peewee.connection().closed:
+    def _lost_connection(self, error: Exception) -> bool:
+        """Whether this thread's connection to Postgres is gone; it is then forgotten, and the next try opens
+        a new one."""
+        if self.on_sqlite:
             return False
-        self._peewee.close()
-        return True
+        unnamed = type(error) is pw.DatabaseError and _sql_state(error) is None
+        if not self._peewee.is_closed() and (unnamed or self._peewee.connection().closed):
+            self._peewee.close()
+        return bool(self._peewee.is_closed())
 
     # --- Wiring -------------------------------------------------------------------------------------------
 
@@ -203,7 +245,8 @@ class Database:
             limits = f"-c timezone=UTC -c lock_timeout={self.settings.lock_timeout_ms}"
             limits += f" -c statement_timeout={self.settings.statement_timeout_ms}"
             parameters = db_url.parse(self.settings.url, unquote_password=True, unquote_user=True)
-            return pw.PostgresqlDatabase(**{"options": limits, **parameters})
+            defaults = {"options": limits, "connect_timeout": _CONNECT_TIMEOUT_SECONDS}
+            return pw.PostgresqlDatabase(**{**defaults, **parameters})
         file = self.settings.url.removeprefix("sqlite:///")
         if file != ":memory:":
             Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -221,6 +264,18 @@ class Database:
 
     def _on_worker(self, work: Callable[[], T]) -> T:
         return self._pool().submit(work).result()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the database failed, as against the statement; psycopg2 has no better name than DatabaseError
+    for a server that died."""
+    return isinstance(error, (pw.OperationalError, pw.InterfaceError)) or type(error) is pw.DatabaseError
+
+
+def _pause(attempt: int, lost: bool) -> None:
+    """Longer after a lost connection, for a server that restarts: three seconds over four tries."""
+    pause = _RECONNECT_PAUSE_SECONDS if lost else random.random() * _FIRST_PAUSE_SECONDS
+    time.sleep(pause * 2**attempt)
 
 
 def _sql_state(error: Exception) -> str | None:

@@ -6,7 +6,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,14 +28,22 @@ OWNER_COLUMNS: dict[BookingKind, Any] = {
 def lock_consultant(consultant_id: int) -> bool:
     """Take the consultant's row lock until the transaction ends; False when there is no such consultant.
 
-    On SQLite the transaction is the lock already. Raises StorageError outside a transaction.
+    On SQLite the transaction is the lock already. On Postgres rows that name the consultant may still be
+    inserted beside it (NO KEY), else two transactions that had each inserted one would wait for each other.
+    Raises StorageError outside a transaction.
     """
+    return consultant_id in lock_consultants({consultant_id})
+
+
+def lock_consultants(consultant_ids: Collection[int]) -> set[int]:
+    """Take several row locks, in the one order that all take them in; returns the ids that exist."""
     if not proxy.in_transaction():
         raise StorageError("store operations run inside a transaction: call them in Database.run(work)")
-    row = Consultant.select(Consultant.id).where(Consultant.id == consultant_id)
+    rows: Any = Consultant.select(Consultant.id).where(Consultant.id.in_(list(consultant_ids)))
+    rows = rows.order_by(Consultant.id)
     if isinstance(proxy.obj, pw.PostgresqlDatabase):
-        row = row.for_update()
-    return row.scalar() is not None
+        rows = rows.for_update("FOR NO KEY UPDATE")
+    return _firsts(rows)
 
 
 def cells_of(start: datetime, minutes: int, settings: AgendaSettings) -> range:
@@ -65,7 +73,7 @@ def blocked_cells(
     if moving is not None:
         owner = OWNER_COLUMNS[moving.kind]
         taken = taken.where(owner.is_null() | (owner != moving.id))
-    return _cells(taken)
+    return _firsts(taken)
 
 
 def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) -> None:
@@ -78,7 +86,7 @@ def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) ->
 
 def owned(owner: Any, owner_id: str) -> set[int]:
     """The cells of one owner."""
-    return _cells(SlotLock.select(SlotLock.cell).where(owner == owner_id))
+    return _firsts(SlotLock.select(SlotLock.cell).where(owner == owner_id))
 
 
 def free(owner: Any, owner_id: str, *, cells: Iterable[int] | None = None) -> None:
@@ -108,5 +116,5 @@ def cells_around(frm: datetime, to: datetime, longest: timedelta) -> range:
     return range(first, -(-epoch_seconds(to + longest) // CELL_SECONDS))
 
 
-def _cells(query: Any) -> set[int]:
+def _firsts(query: Any) -> set[int]:
     return {row[0] for row in query.tuples()}

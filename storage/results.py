@@ -18,6 +18,12 @@ class Refusal(StrEnum):
     OUTSIDE_HOURS = "OUTSIDE_HOURS"
     ALREADY_BOOKED = "ALREADY_BOOKED"
 
+    @property
+    def outward(self) -> Refusal:
+        """What may be told outside: that something is another's is known to the journal alone, and is
+        told as if it did not exist."""
+        return Refusal.NOT_FOUND if self is Refusal.NOT_YOURS else self
+
 
 class BookingKind(StrEnum):
     """A confirmed booking of a registered client, or of a lead."""

@@ -1,7 +1,10 @@
-"""An open database with one consultant, two clients and a Monday morning as now."""
+"""An open database with one consultant, two clients and a Monday morning as now: every test that asks for one
+runs on SQLite and on Postgres."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +12,56 @@ import pytest
 
 from storage.database import Database
 from tests.storage.playground import Store, furnish
+from tests.storage.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server, started by the first test that needs it. One that does not start fails the tests."""
+    home = Path(tempfile.mkdtemp(prefix="booking-"))  # short: the path of a Unix socket has a narrow limit
+    server = Postgres(home / "data")
+    yield server
+    server.close()
+    shutil.rmtree(home)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on."""
+    return str(request.param)
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Database("sqlite:///:memory:") as database:
+def url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a migrated database with nothing in it, which several processes may open."""
+    if dialect == "postgres":
+        return str(request.getfixturevalue("postgres").fresh())
+    address = f"sqlite:///{tmp_path}/deep/booking.db"
+    with Database(address) as database:
         database.migrate()
+    return address
+
+
+@pytest.fixture
+def store(dialect: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Furnished and open; on SQLite in memory."""
+    address = request.getfixturevalue("url") if dialect == "postgres" else "sqlite:///:memory:"
+    with Database(address) as database:
+        if dialect == "sqlite":
+            database.migrate()
         yield furnish(Store(database))
 
 
 @pytest.fixture
-def file_store(tmp_path: Path) -> Iterator[Store]:
-    with Database(f"sqlite:///{tmp_path}/deep/booking.db") as database:
+def kept_store(url: str) -> Iterator[Store]:
+    """Furnished and open; on SQLite in a file."""
+    with Database(url) as database:
+        yield furnish(Store(database))
+
+
+@pytest.fixture
+def sqlite_store() -> Iterator[Store]:
+    """For what only SQLite does."""
+    with Database("sqlite:///:memory:") as database:
         database.migrate()
         yield furnish(Store(database))

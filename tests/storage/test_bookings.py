@@ -176,6 +176,67 @@ def test_strangers_cannot_confirm(store: Store) -> None:
     assert store.confirm(held, conversation="c2") is Refusal.NOT_YOURS
 
 
+def test_a_stranger_is_told_outside_what_one_is_told_who_guesses() -> None:
+    assert {each: each.outward for each in Refusal if each.outward is not each} == {
+        Refusal.NOT_YOURS: Refusal.NOT_FOUND
+    }
+
+
+def yes(store: Store, **given: Any) -> Booking | Refusal:
+    values: dict[str, Any] = {"conversation": "c1", "client_id": store.anna}
+    return store.do(bookings.confirm, now=store.now, **{**values, **given})
+
+
+def test_a_yes_without_a_token_means_the_latest_hold(store: Store) -> None:
+    assert yes(store) is Refusal.NOT_FOUND
+    assert not store.do(bookings.has_pending, "c1", now=store.now)
+    store.hold(rome("2026-02-11T10:00"))
+    latest = store.hold()
+    store.hold(rome("2026-02-12T10:00"), conversation="c2", client_id=store.bruno)
+    assert store.do(bookings.has_pending, "c1", now=store.now)
+    made = yes(store)
+    assert isinstance(made, Booking) and made.start == WEDNESDAY_15
+    assert not store.do(bookings.has_pending, "c1", now=store.now)
+    assert yes(store) == store.confirm(latest) == made
+    assert store.do(bookings.has_pending, "c2", now=store.now)
+
+
+@pytest.mark.parametrize(
+    "given", [{"conversation": "c2"}, {"client_id": 2}, {"client_id": None}, {"consultant_id": 99}], ids=str
+)
+def test_a_yes_without_a_token_confirms_nobody_elses_hold(store: Store, given: dict[str, Any]) -> None:
+    held = store.hold()
+    assert yes(store, **given) is Refusal.NOT_FOUND
+    assert store.do(bookings.hold_of, "c1", now=store.now) == held
+    assert isinstance(yes(store, consultant_id=store.consultant), Booking)
+
+
+def test_a_token_is_for_its_consultant(store: Store) -> None:
+    held = store.hold()
+    assert store.confirm(held, consultant_id=99) is Refusal.NOT_FOUND
+    assert isinstance(store.confirm(held, consultant_id=store.consultant), Booking)
+
+
+def test_a_late_yes_without_a_token_means_no_old_booking(store: Store) -> None:
+    store.hold(rome("2026-02-12T10:00"))
+    store.later(minutes=15)
+    assert not store.do(bookings.has_pending, "c1", now=store.now)
+    assert yes(store) is Refusal.HOLD_EXPIRED
+    store.hold()
+    assert isinstance(yes(store), Booking)
+    store.later(minutes=15)
+    assert yes(store) is Refusal.NOT_FOUND
+    store.hold(rome("2026-02-12T10:00"))
+    store.do(bookings.release, "c1", now=store.now)
+    assert yes(store) is Refusal.NOT_FOUND
+
+
+def test_a_lead_says_yes_without_a_token(store: Store) -> None:
+    store.hold(client_id=None)
+    made = yes(store, client_id=None, lead=store.lead)
+    assert isinstance(made, Booking) and made.phone == store.lead.phone
+
+
 def test_a_start_that_has_passed_is_not_confirmed(store: Store) -> None:
     held = store.hold(rome("2026-02-09T09:30") + timedelta(minutes=30))
     store.database.run_blocking(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import peewee
+import psycopg2
 import pytest
 from pydantic import ValidationError
 
-from storage import bookings, calls, journal, people
+from storage import bookings, calls, journal, locks, people
 from storage.database import Database, current
 from storage.errors import Overtaken, StorageError, StoreUnavailable
 from storage.models import Client, Consultant, proxy
 from storage.settings import StorageSettings
 from tests.storage.playground import NOW, WEDNESDAY_15, Store, furnish
+from tests.storage.postgres import Postgres
 
 
 def count() -> int:
@@ -99,8 +103,9 @@ async def test_overtaken_work_leaves_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize(("failures", "works"), [(1, True), (4, True), (5, False)])
 async def test_a_locked_database_is_tried_again_at_most_four_times(
-    store: Store, failures: int, works: bool
+    sqlite_store: Store, failures: int, works: bool
 ) -> None:
+    store = sqlite_store
     tries: list[int] = []
 
     def work() -> str:
@@ -136,6 +141,63 @@ async def test_a_file_locked_by_another_is_waited_for_then_given_up(tmp_path: Pa
         other.close()
 
 
+async def test_a_row_locked_by_another_is_waited_for_then_given_up(postgres: Postgres) -> None:
+    settings = StorageSettings(url=postgres.fresh(), lock_timeout_ms=20)
+    with Database(settings) as database:
+        store = furnish(Store(database))
+        other = psycopg2.connect(postgres.url())
+        other.cursor().execute("SELECT id FROM consultants FOR UPDATE")
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            await database.run(lambda: locks.lock_consultant(store.consultant))
+        release = threading.Timer(0.05, other.rollback)
+        release.start()
+        assert await database.run(lambda: locks.lock_consultant(store.consultant))
+        release.join()
+        other.close()
+
+
+async def test_of_two_that_wait_for_each_other_one_is_tried_again(postgres: Postgres) -> None:
+    """A deadlock, which Postgres ends after a second by undoing one of the two."""
+    with Database(postgres.fresh()) as database:
+        store = furnish(Store(database))
+        second = store.do(people.add_consultant, "Dott. Verdi")
+        both_inside = threading.Barrier(2)
+        tries: list[str] = []
+
+        def lock(name: str, *consultants: int) -> str:
+            tries.append(name)
+            for consultant in consultants:
+                locks.lock_consultant(consultant)
+                if tries.count(name) == 1 and consultant == consultants[0]:
+                    both_inside.wait(5)
+            return name
+
+        answers = await asyncio.gather(
+            database.run(lambda: lock("one", store.consultant, second)),
+            database.run(lambda: lock("other", second, store.consultant)),
+        )
+    assert answers == ["one", "other"]
+    assert len(tries) == 3
+
+
+async def test_calls_that_begin_together_do_not_wait_for_each_other(postgres: Postgres) -> None:
+    """Each has inserted a row that names the consultant before it locks that consultant."""
+    with Database(postgres.fresh()) as database:
+        store = furnish(Store(database))
+        both_inside = threading.Barrier(2)
+        tries: list[str] = []
+
+        def work(name: str) -> bool:
+            tries.append(name)
+            people.add_client(name, name, consultant_id=store.consultant)
+            both_inside.wait(5)
+            return locks.lock_consultant(store.consultant)
+
+        answers = await asyncio.gather(*(database.run(partial(work, name)) for name in ("+391", "+392")))
+    assert answers == [True, True]
+    assert len(tries) == 2
+
+
 async def test_errors_of_the_work_itself_are_not_retried(store: Store) -> None:
     tries: list[int] = []
 
@@ -149,27 +211,40 @@ async def test_errors_of_the_work_itself_are_not_retried(store: Store) -> None:
 
 
 async def test_a_statement_the_database_does_not_know_is_no_outage(store: Store) -> None:
-    with pytest.raises(peewee.OperationalError, match="no such table"):
+    unknown = (peewee.OperationalError, peewee.ProgrammingError)
+    with pytest.raises(unknown, match=r"no such table|does not exist"):
         await store.database.run(lambda: proxy.execute_sql("SELECT * FROM nowhere"))
+    assert await store.database.run(count) == 1
 
 
-def test_foreign_keys_wal_and_synchronous_are_on(file_store: Store) -> None:
-    assert file_store.rows("PRAGMA foreign_keys") == [(1,)]
-    assert file_store.rows("PRAGMA journal_mode") == [("wal",)]
-    assert file_store.rows("PRAGMA synchronous") == [(2,)]
+def test_sqlite_keeps_foreign_keys_a_wal_and_each_commit(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path}/booking.db") as database:
+        store = Store(database)
+        assert store.rows("PRAGMA foreign_keys") == [(1,)]
+        assert store.rows("PRAGMA journal_mode") == [("wal",)]
+        assert store.rows("PRAGMA synchronous") == [(2,)]
 
 
-def test_it_serves_several_loops_and_ends_its_threads(tmp_path: Path) -> None:
+def test_postgres_keeps_utc_and_waits_as_long_as_the_settings_say(postgres: Postgres) -> None:
+    settings = StorageSettings(url=postgres.fresh(), lock_timeout_ms=1234, statement_timeout_ms=2345)
+    with Database(settings) as database:
+        store = Store(database)
+        assert store.rows("SHOW timezone") == [("UTC",)]
+        assert store.rows("SHOW lock_timeout") == [("1234ms",)]
+        assert store.rows("SHOW statement_timeout") == [("2345ms",)]
+        assert store.rows("SHOW synchronous_commit") == [("on",)]
+
+
+def test_it_serves_several_loops_and_ends_its_threads(url: str) -> None:
     def ours() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("storage")]
 
-    database = Database(f"sqlite:///{tmp_path}/booking.db")
+    database = Database(url)
     for _ in range(2):
         database.open()
-        database.migrate()
         for _ in range(2):
             asyncio.run(database.run(lambda: people.add_consultant("Dott. Verdi")))
-        assert len(ours()) == 1
+        assert 1 <= len(ours()) <= (1 if database.on_sqlite else database.settings.postgres_threads)
         database.close()
         database.close()
         assert ours() == []
@@ -212,20 +287,41 @@ def test_a_bad_address_is_refused(url: str) -> None:
         StorageSettings(url=url)
 
 
-def schema() -> list[tuple[Any, ...]]:
-    rows = proxy.execute_sql(
-        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'schema_migration%'"
-    )
-    return sorted(rows.fetchall())
+SCHEMA = {
+    "sqlite": """SELECT name, sql FROM sqlite_master
+        WHERE sql IS NOT NULL""",
+    "postgres": """
+        SELECT table_name, column_name, data_type, is_nullable, column_default
+          FROM information_schema.columns WHERE table_schema = 'public'
+        UNION ALL
+        SELECT tablename, indexname, indexdef, NULL, NULL FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), NULL, NULL
+          FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+}
 
 
-def test_the_migrated_schema_is_the_fresh_one() -> None:
-    with Database("sqlite:///:memory:") as migrated:
+@pytest.fixture
+def empty_url(dialect: str, request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes the address of one more database without any table."""
+    if dialect == "sqlite":
+        return lambda: "sqlite:///:memory:"
+    server: Postgres = request.getfixturevalue("postgres")
+    return lambda: server.empty("empty")
+
+
+def test_the_migrated_schema_is_the_fresh_one(dialect: str, empty_url: Callable[[], str]) -> None:
+    def schema() -> set[tuple[Any, ...]]:
+        rows = proxy.execute_sql(SCHEMA[dialect]).fetchall()
+        return {row for row in rows if not row[0].startswith("schema_migration")}
+
+    with Database(empty_url()) as migrated:
         assert migrated.migrate() == ["0001_initial"]
         assert migrated.migrate() == []
         assert migrated.migration_status() == [("0001_initial", True)]
         found = migrated.run_blocking(schema)
-    with Database("sqlite:///:memory:") as fresh:
+    with Database(empty_url()) as fresh:
         fresh.create_tables()
-        assert found == fresh.run_blocking(schema)
+        made = fresh.run_blocking(schema)
+    assert sorted(found ^ made, key=str) == []
     assert len(found) > 30
