@@ -10,10 +10,11 @@ import copy
 from collections.abc import Collection
 
 from engine.details import Accumulator, Stance
+from engine.ports import MentionKind
 from engine.turns import Speaker, Transcript, Turn
 from engine.understanding.agreement import asks_for_yes
 from engine.understanding.answers import contact_is_settled, restates_held, say_no, say_yes
-from engine.understanding.caller import CallerReading, read_caller
+from engine.understanding.caller import CallerReading, Meant, read_caller
 from engine.understanding.contact import hear_contact, take_contact
 from engine.understanding.context import Agreement, Context, Reading, binding
 from engine.understanding.draft import Draft, last_heard
@@ -25,6 +26,9 @@ from engine.understanding.request import drops, note_unclaimed, take_request
 from engine.understanding.restatement import restate, settle_by
 from engine.understanding.slots import reject, take_slot, without_old
 from fsm.stages import Task
+
+_BETWEEN_NOTES = "; "
+_LONGEST_NOTES = 500
 
 
 def read(transcript: Transcript, new: Collection[int], held: Accumulator, context: Context) -> Reading:
@@ -65,6 +69,7 @@ def _caller(draft: Draft, turn: Turn) -> None:
     if draft.of_lead:
         take_contact(draft.out, said, asked, turn, draft.context.caller)
     _take_name_and_duration(draft, said, turn)
+    _take_notes(draft, said, turn)
     say_no(draft, said, asked, changed=_fingerprint(draft.held) != known)
     say_yes(draft, said, before, asked, turn)
 
@@ -87,6 +92,18 @@ def _take_name_and_duration(draft: Draft, said: CallerReading, turn: Turn) -> No
         if allowed and duration.minutes != draft.held.details.minutes:
             draft.held.set("minutes", duration.minutes, turn.number)
             draft.out.given.add("minutes")
+
+
+def _take_notes(draft: Draft, said: CallerReading, turn: Turn) -> None:
+    """What it is about, as the other extractor points it out; and a second choice beside the one that counts."""
+    about = [m.verbatim for m in draft.context.found if m.turn == turn.number and m.kind is MentionKind.NOTES]
+    if any(s.meant is Meant.WISH for s in said.dates):
+        about += [f"anche {s.mention.text}" for s in said.dates if s.meant is Meant.ALOUD]
+    known = (draft.held.details.notes or "").split(_BETWEEN_NOTES)
+    new = [note for note in dict.fromkeys(about) if note not in known]
+    if new:
+        notes = _BETWEEN_NOTES.join([*filter(None, known), *new])
+        draft.held.set("notes", notes[:_LONGEST_NOTES], turn.number)
 
 
 def _assistant(draft: Draft, turn: Turn) -> None:

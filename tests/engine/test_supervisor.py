@@ -472,3 +472,23 @@ async def test_a_conversation_outside_of_calls_books_without_a_record(desk: Desk
     await replace(desk, supervisor=supervisor).say(ASKS, READBACK, YES, WAIT)
     assert desk.call.bookings() == BOOKED
     assert desk.journal() == []
+
+
+async def test_what_it_is_about_is_kept_as_a_note(desk: Desk) -> None:
+    await desk.complete()
+    desk.extractor.answer = (Mention(MentionKind.NOTES, 3, "per la successione"),)
+    await desk.say("C: È per la successione", READBACK)
+    desk.extractor.answer = ()
+    await desk.say(YES, WAIT)
+    booked = desk.call.detail().call.booking
+    assert booked is not None
+    assert booked.notes == "per la successione"
+
+
+async def test_a_second_choice_is_a_note_not_a_wish(desk: Desk) -> None:
+    await desk.say("C: Vorrei prenotare mercoledì alle 15 e magari anche giovedì", READBACK)
+    await desk.say(YES, WAIT)
+    assert desk.call.bookings() == BOOKED
+    booked = desk.call.detail().call.booking
+    assert booked is not None
+    assert booked.notes == "anche giovedì"
