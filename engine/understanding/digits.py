@@ -7,22 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.understanding.folding import fold
+from engine.understanding.it.calendar import MONTHS
+from engine.understanding.it.numbers import BELOW_TWENTY, TENS
 from engine.understanding.mentions import Words
 
-UNITS = ("zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove")
-TEENS = (
-    "dieci",
-    "undici",
-    "dodici",
-    "tredici",
-    "quattordici",
-    "quindici",
-    "sedici",
-    "diciassette",
-    "diciotto",
-    "diciannove",
-)
-TENS = ("venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta")
+UNITS, TEENS = tuple(BELOW_TWENTY[:10]), tuple(BELOW_TWENTY[10:])
 MULTIPLES = {"doppio": 2, "doppia": 2, "triplo": 3, "tripla": 3}
 TIMES = {"due": 2, "tre": 3, "quattro": 4, "cinque": 5}  # before "volte"
 JOINERS = frozenset({"e", "poi", "ehm", "eh", "ah", "mh", "uhm", "allora", "ancora"})
@@ -31,23 +20,17 @@ CLOCK_LEADS = frozenset({"alle", "ore", "dalle", "ora", "verso"})
 DAY_LEADS = frozenset(
     {"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica", "giorno", "giorni"}
 )
-MONTHS = frozenset(
-    {
-        "gennaio",
-        "febbraio",
-        "marzo",
-        "aprile",
-        "maggio",
-        "giugno",
-        "luglio",
-        "agosto",
-        "settembre",
-        "ottobre",
-        "novembre",
-        "dicembre",
-    }
-)
-UNITS_AFTER = MONTHS | {"euro", "minuti", "minuto", "anni", "giorni", "ore", "settimane", "mesi", "persone"}
+UNITS_AFTER = MONTHS.keys() | {
+    "euro",
+    "minuti",
+    "minuto",
+    "anni",
+    "giorni",
+    "ore",
+    "settimane",
+    "mesi",
+    "persone",
+}
 
 _TOKEN = re.compile(r"[0-9]+|\+|[^\W\d_]+(?:['’`][^\W\d_]+)*")
 _GAP = re.compile(r"[\s\-–—.,/()…]*")
