@@ -199,6 +199,8 @@ class _Run:
 
     def _texts(self) -> list[str]:
         """The notices in words, as things stand at the end."""
+        if not self.notices:
+            return []
         missing = str(self._facts()["first_missing"])
         wording = Wording(self.held, self.agenda, self.model.task, self.about, missing, self.now)
         return [wording.text(self.rulebook.messages, notice) for notice in self.notices]

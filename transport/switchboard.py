@@ -34,6 +34,7 @@ class UnknownConsultantError(BridgeError):
 @dataclass(frozen=True, slots=True)
 class _Opened:
     conversation: Conversation
+    consultant: ConsultantRecord
     prompt: str
 
 
@@ -53,8 +54,7 @@ class Switchboard:
         rulebook = self.rulebook()
         opened = await self.database.run(lambda: self._open(metadata, rulebook))
         conversation = opened.conversation
-        consultant = await self.database.run(lambda: _consultant(conversation.consultant_id))
-        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor(consultant))
+        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor(opened.consultant))
         call = Call(
             conversation.id,
             line=line,
@@ -138,7 +138,7 @@ class Switchboard:
             now=now.astimezone(consultant.zone),
             purpose=scheduled.purpose if scheduled else None,
         )
-        return _Opened(conversation, prompt)
+        return _Opened(conversation, consultant, prompt)
 
 
 def _consultant(consultant_id: int) -> ConsultantRecord:
