@@ -9,7 +9,6 @@ from engine.understanding.acts import Phrases
 from rules.decider import Decider
 from rules.limits import Limits
 from rules.messages import Messages
-from rules.phrases import load_phrases
 from rules.ruleset import RuleSet, load
 
 
@@ -37,7 +36,7 @@ class Rulebook:
             decider=Decider(ruleset.decisions),
             messages=ruleset.messages,
             limits=ruleset.limits,
-            phrases=Phrases.of(load_phrases(ruleset.phrases)),
+            phrases=Phrases.of(ruleset.acts),
             prompt=ruleset.prompt,
             extraction=ruleset.extraction,
             version=ruleset.version,

@@ -24,7 +24,7 @@ class RuleSet:
     """What a call goes by, from its first turn to its last.
 
     decisions: the rules, first to match first.
-    acts: what callers say, by act; `phrases` is the file it was read from.
+    acts: what callers say, by act.
     prompt: instructions for the live model, without the slots.
     extraction: instructions for the small model that finds mentions.
     files: name -> text of every rule file, as it was read.
@@ -35,7 +35,6 @@ class RuleSet:
     decisions: tuple[Rule, ...]
     messages: Messages
     limits: Limits
-    phrases: Path
     acts: Mapping[str, PhraseList]
     prompt: str
     extraction: str
@@ -49,6 +48,14 @@ def load(directory: Path | str) -> RuleSet:
     files, problems = _read(directory)
     if problems:
         raise RuleFileError(problems)
+    return of_texts(files, directory)
+
+
+def of_texts(files: Mapping[str, str], directory: Path) -> RuleSet:
+    """The rules with these texts, by file name. `directory` is where they stand, for what is said of mistakes.
+
+    Raises RuleFileError with every mistake found in any of them.
+    """
     sources = {
         name: Source(str(directory / name), files[name]) for name in (LIMITS, MESSAGES, PHRASES, DECISIONS)
     }
@@ -63,7 +70,6 @@ def load(directory: Path | str) -> RuleSet:
         decisions=decisions,
         messages=messages,
         limits=limits,
-        phrases=directory / PHRASES,
         acts=acts,
         prompt=files[PROMPT],
         extraction=files[EXTRACTION],
@@ -80,12 +86,17 @@ def _read(directory: Path) -> tuple[dict[str, str], list[Problem]]:
         for name in _NEEDED
         if not (directory / name).is_file()
     ]
-    for path in sorted(path for path in directory.glob("*") if path.suffix in (".toml", ".md")):
+    for path in rule_files(directory):
         try:
             files[path.name] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(str(path), None, None, None, f"it cannot be read: {error}"))
     return files, problems
+
+
+def rule_files(directory: Path) -> list[Path]:
+    """The rule files in `directory`, by name; nothing in folders below it."""
+    return sorted(path for path in directory.glob("*") if path.suffix in (".toml", ".md"))
 
 
 def _version(files: Mapping[str, str]) -> str:

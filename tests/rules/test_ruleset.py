@@ -16,7 +16,6 @@ def test_the_shipped_files_load(folder: Folder) -> None:
     path = folder()
     ruleset = load(path)
     assert ruleset.decisions[0].id == "interesse"
-    assert ruleset.phrases == path / "phrases.toml"
     assert "confermo" in ruleset.acts["affirm"].phrases
     assert ruleset.prompt == "Sei un assistente.\n"
     assert set(ruleset.files) == {
