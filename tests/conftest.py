@@ -1,16 +1,31 @@
-"""What all tests share: whether a Chromium is there, and a loud word when it is not."""
+"""What all tests share: a Postgres server, and a Chromium, with a loud word when that one is not there."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.storage.postgres import Postgres
 
 NO_CHROMIUM = "there is no Chromium on this machine"
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _HOW = "Debian: apt-get install chromium; elsewhere set CHROMIUM=/path/to/chrome, then run the tests again"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server, started by the first test that needs it. One that does not start fails the tests."""
+    home = Path(tempfile.mkdtemp(prefix="booking-"))  # short: the path of a Unix socket has a narrow limit
+    server = Postgres(home / "data")
+    yield server
+    server.close()
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Plays written dialogues in memory, under the shipped rules or others."""
+"""Plays written dialogues, in memory or in a store that is open, under the shipped rules or others."""
 
 from __future__ import annotations
 
@@ -67,14 +67,15 @@ def rulebook_of(decisions: tuple[Rule, ...]) -> Rulebook:
 
 
 def play(dialogue: Dialogue, rulebook: Rulebook) -> Outcome:
-    """The dialogue played in an empty store."""
+    """The dialogue played in an empty store in memory."""
+    with Database("sqlite:///:memory:") as database:
+        database.create_tables()
+        return play_in(database, dialogue, rulebook)
 
-    async def run() -> Outcome:
-        with Database("sqlite:///:memory:") as database:
-            database.create_tables()
-            return await rehearse(dialogue, database, rulebook, LocalExtractor(ZONE))
 
-    return asyncio.run(run())
+def play_in(database: Database, dialogue: Dialogue, rulebook: Rulebook) -> Outcome:
+    """The dialogue played in an open store with nothing in it."""
+    return asyncio.run(rehearse(dialogue, database, rulebook, LocalExtractor(ZONE)))
 
 
 @dataclass

@@ -3,8 +3,6 @@ runs on SQLite and on Postgres."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +10,6 @@ import pytest
 
 from storage.database import Database
 from tests.storage.playground import Store, furnish
-from tests.storage.postgres import Postgres
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A Postgres server, started by the first test that needs it. One that does not start fails the tests."""
-    home = Path(tempfile.mkdtemp(prefix="booking-"))  # short: the path of a Unix socket has a narrow limit
-    server = Postgres(home / "data")
-    yield server
-    server.close()
-    shutil.rmtree(home)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
