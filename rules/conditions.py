@@ -93,6 +93,28 @@ def simplify(condition: Condition) -> Condition:
             return kept[0] if len(kept) == 1 else Any(kept)
 
 
+def settled(condition: Condition, fact: str, value: Value) -> Condition:
+    """What is left of `condition` once it is known that `fact`, a word or a yes/no, is `value`."""
+    match condition:
+        case Among(name, values) if name == fact:
+            return ALWAYS if value in values else NEVER
+        case All(parts):
+            return All(tuple(settled(part, fact, value) for part in parts))
+        case Any(parts):
+            return Any(tuple(settled(part, fact, value) for part in parts))
+        case _:
+            return condition
+
+
+def mentioned(condition: Condition) -> frozenset[str]:
+    """The facts that `condition` looks at."""
+    match condition:
+        case All(parts) | Any(parts):
+            return frozenset().union(*map(mentioned, parts))
+        case Among(fact) | Between(fact):
+            return frozenset({fact})
+
+
 def engine_form(condition: Condition) -> dict[str, Json]:
     """A simplified condition, neither ALWAYS nor NEVER, in the only operators of the engine that are safe."""
     match condition:

@@ -128,6 +128,7 @@ _TABLE = (
 )
 
 FACTS: Mapping[str, Fact] = {fact.name: fact for fact in _TABLE}
+_DEFAULTS: Mapping[str, Value] = {fact.name: fact.default for fact in _TABLE}
 
 EVENTS: Mapping[str, str] = {
     "interesse": "Il chiamante vuole prenotare, spostare o disdire: si comincia a raccogliere i dati.",
@@ -148,12 +149,18 @@ def check_facts(facts: Mapping[str, object]) -> dict[str, Value]:
 
     Raises FactError naming the fact, for a name that is not in the table or a value that it cannot have.
     """
+    checked = dict(_DEFAULTS)
     for name, value in facts.items():
         if name not in FACTS:
             raise FactError(f"{name!r} is no fact{nearest(name, FACTS)}")
-        if not FACTS[name].accepts(value):
-            raise FactError(f"fact {name!r} cannot be {value!r}: {allowed(FACTS[name])}")
-    return {name: fact.plain(facts.get(name, fact.default)) for name, fact in FACTS.items()}
+        fact = FACTS[name]
+        if type(value) is type(checked[name]) and value in fact.values:  # the usual case, at once
+            checked[name] = value
+        elif fact.accepts(value):
+            checked[name] = fact.plain(value)
+        else:
+            raise FactError(f"fact {name!r} cannot be {value!r}: {allowed(fact)}")
+    return checked
 
 
 def allowed(fact: Fact) -> str:

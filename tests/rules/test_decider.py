@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
+import random
 import threading
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench._oracle import as_file, as_toml, first, holds, ifs, more_rules, random_facts
 from rules.compiler import Rule, read_rules
 from rules.conditions import MAX_BREADTH, All, Among, Between, Condition, breadth
 from rules.conditions import Any as Any_
@@ -29,46 +30,6 @@ from tests.rules.conftest import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 LIMITS = {"abandon_after": 5, "timeout_after": 3, "max_failed_commits": 3}
-
-
-# --- the oracle: the language of the files, read by plain Python ---
-
-
-def holds(when: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return all(entry_holds(key, value, facts) for key, value in when.items())
-
-
-def entry_holds(key: str, value: Any, facts: Mapping[str, Any]) -> bool:
-    if key == "all":
-        return all(holds(part, facts) for part in value)
-    if key == "any":
-        return any(holds(part, facts) for part in value)
-    if key == "none":
-        return not any(holds(part, facts) for part in value)
-    fact = facts[key]
-    if not isinstance(value, dict):
-        return bool(fact == number(value))
-    tests: dict[str, Callable[[Any], bool]] = {
-        "in": lambda x: fact in x,
-        "not_in": lambda x: fact not in x,
-        "not": lambda x: fact != x,
-        "at_least": lambda x: fact >= number(x),
-        "at_most": lambda x: fact <= number(x),
-        "more_than": lambda x: fact > number(x),
-        "less_than": lambda x: fact < number(x),
-    }
-    return all(tests[test](operand) for test, operand in value.items())
-
-
-def number(value: Any) -> Any:
-    return LIMITS.get(value, value) if isinstance(value, str) else value
-
-
-def first(rules: list[dict[str, Any]], facts: Mapping[str, Any], fired: Collection[str]) -> str | None:
-    for rule in rules:
-        if rule.get("event") not in fired and holds(rule["when"], facts):
-            return str(rule["id"])
-    return None
 
 
 # --- random facts and random rules ---
@@ -116,16 +77,8 @@ def whens(depth: int = 2) -> st.SearchStrategy[dict[str, Any]]:
     return st.lists(entries(depth), min_size=1, max_size=3).map(dict)
 
 
-def as_toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {as_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(as_toml, value)) + "]"
-    return json.dumps(value)
-
-
 @cache
-def shipped() -> tuple[list[dict[str, Any]], tuple[Rule, ...], Limits]:
+def shipped() -> tuple[list[dict[str, Any]], tuple[Rule, ...], Limits, Messages]:
     text = (SHIPPED / "decisions.toml").read_text(encoding="utf-8")
     limits = read_limits(Source("l", (SHIPPED / "limits.toml").read_text(encoding="utf-8")))
     notices = tomllib.loads((SHIPPED / "messages.toml").read_text(encoding="utf-8"))["notices"]
@@ -133,7 +86,7 @@ def shipped() -> tuple[list[dict[str, Any]], tuple[Rule, ...], Limits]:
     messages = Messages("[A]", notices)
     rules = read_rules(source, limits, messages)
     assert source.problems == []
-    return source.data["rule"], rules, limits
+    return source.data["rule"], rules, limits, messages
 
 
 @cache
@@ -145,7 +98,7 @@ def shipped_decider() -> Decider:
 @given(likely_facts, fired_)
 def test_the_shipped_rules_agree_with_plain_python(facts: dict[str, Any], fired: set[str]) -> None:
     decision = shipped_decider().decide(facts, fired)
-    assert decision.rule == first(shipped()[0], check_facts(facts), fired)
+    assert decision.rule == first(shipped()[0], LIMITS, check_facts(facts), fired)
     assert decision.event is None or decision.event not in fired
 
 
@@ -171,13 +124,31 @@ def test_any_rules_agree_with_plain_python(
     read = read_rules(Source("d", text), shipped()[2], Messages("[A]", {"n": "x"}))
     decider = Decider(read)
     for facts, fired in asked:
-        assert decider.decide(facts, fired).rule == first(rules, facts, fired)
+        assert decider.decide(facts, fired).rule == first(rules, LIMITS, facts, fired)
 
 
 def test_a_condition_that_is_refused_as_constant_is_constant() -> None:
     for when, always in (({"drop": {"in": [True, False]}}, True), ({"missing": {"less_than": 0}}, False)):
         for drop in (True, False):
-            assert holds(when, check_facts({"drop": drop})) is always
+            assert holds(when, LIMITS, check_facts({"drop": drop})) is always
+
+
+@pytest.mark.parametrize("count", [len(shipped()[0]), 200])
+def test_ten_thousand_decisions_are_those_of_plain_python(count: int) -> None:
+    """A short soak; `make bench ARGS="soak"` is the long one."""
+    tables, chance = more_rules(shipped()[0], count, random.Random(count)), random.Random(7)
+    source = Source("d", as_file(tables))
+    decider = Decider(read_rules(source, shipped()[2], shipped()[3]))
+    assert source.problems == []
+    plain, wrong = ifs(tables, LIMITS), []
+    for number in range(10_000):
+        facts, fired = random_facts(chance)
+        found = decider.decide(facts, fired).rule
+        if found != plain(facts, fired) or (
+            number % 10 == 0 and found != first(tables, LIMITS, facts, fired)
+        ):
+            wrong.append((facts, fired, found))
+    assert wrong == []
 
 
 # --- what comes back ---
