@@ -27,7 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
 from rich.console import Console
 
-from engine.extraction.fallback import FallbackExtractor
+from engine.extraction.breaker import Breaker
 from engine.extraction.local import LocalExtractor
 from engine.faults import where as place_of
 from engine.ports import Clock
@@ -234,13 +234,18 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
         client = make_client(gemini, key, tls)
         stack.push_async_callback(client.aio.aclose)
         rulebook = Rulebook.read(settings.rules.directory)
-        small_model = GeminiExtractor(client, gemini, rulebook.extraction)
+        small_model = Breaker(
+            GeminiExtractor(client, gemini, rulebook.extraction, clock),
+            clock,
+            failures=gemini.extraction_failures,
+            rest_s=gemini.extraction_rest_s,
+        )
         yield Switchboard(
             database=database,
             clock=clock,
             model=GeminiLive(client, gemini),
             rulebook=lambda: rulebook,
-            extractor=lambda consultant: FallbackExtractor(small_model, LocalExtractor(consultant.zone)),
+            extractor=small_model,
             settings=engine,
         )
 

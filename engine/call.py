@@ -332,6 +332,7 @@ class Call:
         for text in self._loose:
             self._current.words(text)
         self._loose, self._loose_since = [], None
+        self._read_ahead()
         return self._current
 
     def _on_assistant_words(self, text: str, now: datetime) -> None:
@@ -370,6 +371,8 @@ class Call:
         )
         if late or self._due_with_words:
             self._ask_analysis()
+        elif self._current is not None or self._unfinished:
+            self._read_ahead()  # the answer has begun: these words are late
 
     def _on_interrupted(self, now: datetime) -> None:
         self._speech.boundary(now)
@@ -447,6 +450,13 @@ class Call:
             self._unrecorded.add(turn.number)
 
     # --- analyses ------------------------------------------------------------------------------------------
+
+    def _read_ahead(self) -> None:
+        new = [turn.number for turn in self._transcript if turn.number in self._new]
+        try:
+            self._supervisor.read_ahead(self.turns, new=new, now=self._clock.now())
+        except Exception as error:
+            log.error("call %s: reading ahead failed: %s", self._id, where(error))
 
     def _ask_analysis(self) -> None:
         self._due_at, self._due_with_words = None, False

@@ -217,6 +217,12 @@ class AnalysisResult:
 class Supervisor(Protocol):
     """Judges the turns of one call. The call never runs two analyses at once."""
 
+    def read_ahead(self, turns: Sequence[Turn], *, new: Sequence[int], now: datetime) -> None:
+        """The caller's turns among those numbered `new` are complete, as far as is known: what takes time may begin.
+
+        Called while the assistant answers, again when late words come. Returns at once and decides nothing.
+        """
+
     async def analyse(
         self,
         turns: Sequence[Turn],
@@ -265,7 +271,10 @@ class Extractor(Protocol):
     """Finds mentions in turns. It never decides and never computes values."""
 
     async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
-        """Mentions in `turns`. Raises ExtractorError when it cannot tell."""
+        """Mentions in `turns`, some of which are shown only for what they are about. May be cancelled.
+
+        Raises ExtractorError when it cannot tell.
+        """
 
 
 class ExtractorError(Exception):

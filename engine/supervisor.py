@@ -11,10 +11,12 @@ from datetime import datetime
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
 from engine.details import Accumulator
+from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
-from engine.ports import AnalysisResult, Extractor, Mention, Store
+from engine.ports import AnalysisResult, Extractor, Store
 from engine.rulebook import Rulebook
-from engine.turns import Speaker, Transcript, Turn
+from engine.turns import Transcript, Turn
+from engine.understanding.subject import touches_booking
 from fsm.stages import Stage, Task
 from storage import bookings, calls, journal
 from storage.errors import Overtaken
@@ -51,7 +53,7 @@ class Supervisor:
         self._conversation = conversation
         self._store = store
         self._rulebook = rulebook
-        self._extractor = extractor
+        self._ahead = ReadingAhead(extractor, conversation.id)
         self._state = state or opening_state(conversation)
         self._watch = watch
         self._lock = asyncio.Lock()
@@ -60,6 +62,12 @@ class Supervisor:
     def state(self) -> State:
         """As of the last analysis committed."""
         return self._state
+
+    def read_ahead(self, turns: Sequence[Turn], *, new: Sequence[int], now: datetime) -> None:
+        """Let the extractor begin with the caller's new turns (engine.ports.Supervisor)."""
+        shown, asked = self._to_read(Transcript(list(turns)), new, now)
+        if asked:
+            self._ahead.begin(shown, asked)
 
     async def analyse(
         self,
@@ -78,7 +86,7 @@ class Supervisor:
         """
         async with self._lock:
             transcript = Transcript(list(turns))
-            found = await self._found(transcript, new)
+            found = await self._ahead.found(*self._to_read(transcript, new, now))
             last = max(new, default=0)
 
             attempts: list[Analysis] = []
@@ -127,22 +135,20 @@ class Supervisor:
             if self._conversation.call_id is not None:
                 calls.finish_call(self._conversation.call_id, now=now, reason=reason)
 
+        await self._ahead.close()
         await self._store.run(work)
 
-    async def _found(self, transcript: Transcript, new: Sequence[int]) -> tuple[Mention, ...]:
-        """Mentions of the other extractor in the caller's new turns, asked only while booking is the subject."""
+    def _to_read(
+        self, transcript: Transcript, new: Sequence[int], now: datetime
+    ) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+        """What the extractor is shown and asked about; nothing as long as nobody has touched on booking."""
+        shown, asked = to_read(transcript, new)
         if self._state.stage in (Stage.NESSUN_INTENTO, Stage.COMPLETATO):
-            return ()
-        asked = [turn for turn in transcript if turn.number in new and turn.speaker is Speaker.CALLER]
-        if not asked:
-            return ()
-        try:
-            return await self._extractor.extract(asked)
-        except Exception as error:
-            _log.error(
-                "call %s: the extractor failed, we read alone: %s", self._conversation.id, where(error)
-            )
-            return ()
+            local, phrases = now.astimezone(self._conversation.zone), self._rulebook.phrases
+            looked_at = asked if self._state.stage is Stage.COMPLETATO else shown
+            if not any(touches_booking(turn, phrases, local) for turn in looked_at):
+                return (), ()
+        return shown, asked
 
     def _record(self, analysis: Analysis, last_turn: int, now: datetime) -> None:
         """The journal and the state to go on from, in the transaction of what they describe."""

@@ -34,19 +34,18 @@ class UnknownConsultantError(BridgeError):
 @dataclass(frozen=True, slots=True)
 class _Opened:
     conversation: Conversation
-    consultant: ConsultantRecord
     prompt: str
 
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """Answers calls. `extractor` is made for each call's consultant zone; `rulebook` gives the rules in force now."""
+    """Answers calls. `extractor` serves them all together; `rulebook` gives the rules in force now."""
 
     database: Database
     clock: Clock
     model: LiveModel
     rulebook: Callable[[], Rulebook]
-    extractor: Callable[[ConsultantRecord], Extractor]
+    extractor: Extractor
     settings: EngineSettings
 
     async def answer(self, line: Line, metadata: CallMetadata) -> None:
@@ -54,7 +53,7 @@ class Switchboard:
         rulebook = self.rulebook()
         opened = await self.database.run(lambda: self._open(metadata, rulebook))
         conversation = opened.conversation
-        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor(opened.consultant))
+        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor)
         call = Call(
             conversation.id,
             line=line,
@@ -138,7 +137,7 @@ class Switchboard:
             now=now.astimezone(consultant.zone),
             purpose=scheduled.purpose if scheduled else None,
         )
-        return _Opened(conversation, consultant, prompt)
+        return _Opened(conversation, prompt)
 
 
 def _consultant(consultant_id: int) -> ConsultantRecord:

@@ -166,6 +166,10 @@ class Supervising:
     asked: list[Asked] = field(default_factory=list)
     takes: Callable[[], object] | None = None
     running: int = 0
+    ahead: list[list[str]] = field(default_factory=list)
+
+    def read_ahead(self, turns: Sequence[Turn], *, new: Sequence[int], now: datetime) -> None:
+        self.ahead.append([turn.text for turn in turns if turn.number in new])
 
     async def analyse(
         self,
@@ -304,6 +308,23 @@ async def test_only_new_turns_are_analysed_in_the_order_spoken(scene: Scene) -> 
     assert first.words == ["Buongiorno."]
     assert second.words == ["mercoledì alle 15", READBACK]
     assert len(second.turns) == 3
+
+
+async def test_what_the_caller_said_is_read_ahead_once_the_answer_begins(scene: Scene) -> None:
+    await scene.speaks(1)
+    await scene.signal(CallerWords("mercoledì"), CallerWords(" alle 15", finished=True))
+    assert scene.supervisor.ahead == []
+    await scene.says(READBACK, 4000)
+    assert scene.supervisor.ahead == [["mercoledì alle 15"]]
+    assert scene.supervisor.asked == []
+
+
+async def test_late_words_are_read_ahead_again(scene: Scene) -> None:
+    await scene.speaks(1)
+    await scene.signal(CallerWords("mercoledì"))
+    await scene.says(READBACK, 4000, whole=False)
+    await scene.signal(CallerWords(" alle 15"))
+    assert scene.supervisor.ahead == [["mercoledì"], ["mercoledì alle 15"]]
 
 
 async def test_a_barge_in_flushes_and_only_what_was_played_is_heard(scene: Scene) -> None:

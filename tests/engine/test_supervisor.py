@@ -32,13 +32,13 @@ BOOKED = ["2026-02-11T15:00"]
 
 @dataclass
 class Pointing:
-    """An extractor that answers with what it is told to, and remembers what it was asked."""
+    """An extractor that answers with what it is told to, and remembers the last turn of what it was shown."""
 
     answer: tuple[Mention, ...] | Exception = ()
-    asked: list[list[str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
-        self.asked.append([turn.text for turn in turns])
+        self.asked.append(turns[-1].text)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -390,13 +390,54 @@ async def test_at_the_end_a_booking_stays(desk: Desk) -> None:
 # --- The other extractor ----------------------------------------------------------------------------------
 
 
-async def test_it_is_asked_about_what_the_caller_says_while_booking_is_the_subject(desk: Desk) -> None:
-    await desk.say("C: Buongiorno", "A: Buongiorno.")
+SMALL_TALK = (
+    ("C: Buongiorno, come va?", "A: Buongiorno, bene, grazie. Mi dica."),
+    ("C: Ieri sono stato dal dentista alle 15", "A: Spero sia andata bene."),
+    ("C: Sì sì, bene. Mercoledì 11 parto, ho il treno alle 9 e mezza", "A: Che bello! E dove va?"),
+    ("C: A Genova, da mia sorella, fino a domenica", "A: Le piacerà."),
+    ("C: Speriamo che non piova. Va bene", "A: Certo."),
+) * 4
+
+
+async def test_small_talk_is_never_sent_to_the_model_and_the_first_word_about_booking_is(desk: Desk) -> None:
+    for said in SMALL_TALK:
+        await desk.say(*said)
+    assert desk.supervisor.state.stage is Stage.NESSUN_INTENTO
     assert desk.extractor.asked == []
+    await desk.say("C: Senta, per un appuntamento?", "A: Mi dica.")
+    assert desk.extractor.asked == ["Senta, per un appuntamento?"]
+
+
+async def test_the_answer_to_our_own_offer_is_about_booking(desk: Desk) -> None:
+    await desk.say("C: Pronto", "A: Ti va mercoledì 11 alle 15?")
+    assert desk.extractor.asked == []
+    await desk.say("C: Facciamo più tardi", "A: Mi dica un'ora.")
+    assert desk.extractor.asked == ["Facciamo più tardi"]
+
+
+async def test_while_booking_is_the_subject_every_turn_of_the_caller_is_sent(desk: Desk) -> None:
     await desk.complete()
-    assert desk.extractor.asked == []
     await desk.say("C: Va bene così", "A: Confermi?")
-    assert desk.extractor.asked == [["Va bene così"]]
+    await desk.say("A: Allora?")
+    assert desk.extractor.asked == ["Vorrei prenotare mercoledì alle 15", "Va bene così"]
+
+
+async def test_after_the_booking_only_what_is_about_one_is_sent(desk: Desk) -> None:
+    await desk.complete()
+    await desk.say(YES, WAIT)
+    await desk.say("C: Grazie, e domani piove?", "A: Pare di sì.")
+    assert desk.extractor.asked[2:] == []
+    await desk.say("C: Vorrei spostare l'appuntamento", "A: Mi dica quando.")
+    assert desk.extractor.asked[2:] == ["Vorrei spostare l'appuntamento"]
+
+
+async def test_what_was_read_ahead_is_not_asked_again(desk: Desk) -> None:
+    await desk.complete()
+    desk.call.add("C: Anzi giovedì")
+    new = desk.call.new()
+    desk.supervisor.read_ahead(desk.call.turns, new=new, now=desk.call.now)
+    await desk.analyse(new)
+    assert desk.extractor.asked == ["Vorrei prenotare mercoledì alle 15", "Anzi giovedì"]
 
 
 @pytest.mark.parametrize("error", [ExtractorError("late"), RuntimeError("broken"), TimeoutError()])
@@ -405,7 +446,7 @@ async def test_when_it_fails_the_local_grammars_serve_alone(desk: Desk, error: E
     desk.extractor.answer = error
     await desk.say("C: Anzi giovedì", "A: Giovedì 12 febbraio alle 15, conferma?")
     await desk.say(YES, WAIT)
-    assert len(desk.extractor.asked) == 2
+    assert len(desk.extractor.asked) == 3
     assert desk.call.bookings() == ["2026-02-12T15:00"]
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from engine.ports import ExtractorError, Mention, MentionKind
+from engine.ports import Clock, ExtractorError, Mention, MentionKind
 from engine.turns import Turn
 from transport.gemini.settings import GeminiSettings
+
+T = TypeVar("T")
+
+MOST_CHARACTERS = 4000
+"""How much of a conversation is sent at most; of what is longer, the end."""
 
 
 class FoundMention(BaseModel):
@@ -28,10 +34,11 @@ _ANSWER = TypeAdapter(list[FoundMention])
 
 
 class GeminiExtractor:
-    """Asks the extraction model with `prompt` as its instruction."""
+    """Asks the extraction model with `prompt` as its instruction; its time is that of `clock`."""
 
-    def __init__(self, client: genai.Client, settings: GeminiSettings, prompt: str) -> None:
+    def __init__(self, client: genai.Client, settings: GeminiSettings, prompt: str, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._model = settings.extraction_model
         self._timeout_s = settings.extraction_timeout_s
         self._config = types.GenerateContentConfig(
@@ -49,10 +56,13 @@ class GeminiExtractor:
         if not turns:
             return ()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer = await self._client.aio.models.generate_content(
+            answer = await _within(
+                self._timeout_s,
+                self._clock,
+                self._client.aio.models.generate_content(
                     model=self._model, contents=written(turns), config=self._config
-                )
+                ),
+            )
             found = _ANSWER.validate_json(answer.text or "")
         except TimeoutError as error:
             raise ExtractorError(f"no answer within {self._timeout_s:g} s") from error
@@ -66,5 +76,29 @@ class GeminiExtractor:
 
 
 def written(turns: Sequence[Turn]) -> str:
-    """One line a turn: number, who speaks, words."""
-    return "\n".join(f"{turn.number} {turn.speaker.value}: {' '.join(turn.text.split())}" for turn in turns)
+    """One line a turn: number, who speaks, words as far as they were heard. At most MOST_CHARACTERS, the latest."""
+    lines: list[str] = []
+    left = MOST_CHARACTERS
+    for turn in reversed(turns):
+        head = f"{turn.number} {turn.speaker.value}: "
+        words = " ".join(turn.heard_text.split())
+        room = left - len(head) - 1
+        if room <= 0:
+            break
+        lines.append(head + words[-room:])
+        left -= len(lines[-1]) + 1
+    return "\n".join(reversed(lines))
+
+
+async def _within(seconds: float, clock: Clock, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. Raises TimeoutError, the work cancelled, after `seconds` of `clock`."""
+    task, limit = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        for each in (task, limit):
+            each.cancel()
+        await asyncio.gather(task, limit, return_exceptions=True)

@@ -25,6 +25,15 @@ class GeminiSettings(BaseModel):
     extraction_timeout_s: float = Field(
         2.0, gt=0, le=30, description="Seconds the small model may take before the local extractor stands in."
     )
+    extraction_failures: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Failures in a row after which the small model is left alone for a while.",
+    )
+    extraction_rest_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds it is left alone; then one request tries it again."
+    )
     uplink_ms: int = Field(
         2000,
         ge=200,

@@ -1,17 +1,19 @@
-"""Mentions from the model: found, refused when not grounded, replaced when it fails."""
+"""Mentions from the model: found as they are written on the wire; an odd or late answer is an error."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from google import genai
 
-from engine.extraction.fallback import FallbackExtractor
 from engine.ports import ExtractorError, Mention, MentionKind
 from engine.turns import Speaker, Turn
+from tests.clocks import VirtualClock
+from transport.clock import SystemClock
 from transport.gemini.client import make_client
-from transport.gemini.extractor import GeminiExtractor, written
+from transport.gemini.extractor import MOST_CHARACTERS, GeminiExtractor, written
 from transport.gemini.settings import GeminiSettings
 from transport.simulation.gemini_emulator import GeminiEmulator
 
@@ -25,7 +27,7 @@ TURNS = [
 
 @pytest.fixture
 def extractor(client: genai.Client, settings: GeminiSettings) -> GeminiExtractor:
-    return GeminiExtractor(client, settings, INSTRUCTION)
+    return GeminiExtractor(client, settings, INSTRUCTION, SystemClock())
 
 
 def test_turns_are_written_one_a_line() -> None:
@@ -69,7 +71,7 @@ async def test_failures_are_extractor_errors(
 async def test_a_wrong_key_is_an_extractor_error(settings: GeminiSettings, emulator: GeminiEmulator) -> None:
     client = make_client(settings, "wrong", emulator.tls)
     with pytest.raises(ExtractorError, match="400"):
-        await GeminiExtractor(client, settings, INSTRUCTION).extract(TURNS)
+        await GeminiExtractor(client, settings, INSTRUCTION, SystemClock()).extract(TURNS)
     await client.aio.aclose()
 
 
@@ -82,23 +84,30 @@ async def test_errors_do_not_repeat_what_was_said(
     assert "333" not in str(caught.value)
 
 
-class Nobody:
-    async def extract(self, turns: object) -> tuple[Mention, ...]:
-        return (Mention(MentionKind.TIME, 3, "alle 15"),)
+async def test_the_limit_is_of_the_clock_it_was_given(
+    client: genai.Client, settings: GeminiSettings, emulator: GeminiEmulator
+) -> None:
+    emulator.extraction.delay_s = 30.0
+    clock = VirtualClock()
+    asking = asyncio.create_task(GeminiExtractor(client, settings, INSTRUCTION, clock).extract(TURNS))
+    await clock.advance(settings.extraction_timeout_s - 0.1)
+    assert not asking.done()
+    await clock.advance(0.2)
+    with pytest.raises(ExtractorError, match=r"within 0.5 s"):
+        await asking
 
 
-async def test_ungrounded_mentions_are_dropped(extractor: GeminiExtractor, emulator: GeminiEmulator) -> None:
-    emulator.extraction.answer = lambda _: [
-        {"kind": "date", "turn": 3, "verbatim": "mercoledì 12"},
-        {"kind": "date", "turn": 5, "verbatim": "mercoledì 11"},
-        {"kind": "date", "turn": 3, "verbatim": "MERCOLEDI 11"},
-        {"kind": "time", "turn": 3, "verbatim": "15"},
-    ]
-    found = await FallbackExtractor(extractor, Nobody()).extract(TURNS)
-    assert found == (Mention(MentionKind.TIME, 3, "alle 15"), Mention(MentionKind.DATE, 3, "Mercoledì 11"))
+async def test_a_long_call_is_sent_as_its_end_alone() -> None:
+    turns = [Turn(number, Speaker.CALLER, "parola " * 200, None, None) for number in range(1, 9)]
+    text = written([*turns, Turn(9, Speaker.CALLER, "mercoledì alle 15", None, None)])
+    assert len(text) <= MOST_CHARACTERS
+    assert text.endswith("9 caller: mercoledì alle 15")
+    endless = written([Turn(1, Speaker.CALLER, "a" * 100_000 + " alle 15", None, None)])
+    assert len(endless) <= MOST_CHARACTERS
+    assert endless.startswith("1 caller: aaa")
+    assert endless.endswith(" alle 15")
 
 
-async def test_the_local_extractor_stands_in(extractor: GeminiExtractor, emulator: GeminiEmulator) -> None:
-    emulator.extraction.status = 503
-    found = await FallbackExtractor(extractor, Nobody()).extract(TURNS)
-    assert found == (Mention(MentionKind.TIME, 3, "alle 15"),)
+def test_of_a_turn_cut_off_only_what_was_heard_is_sent() -> None:
+    turn = Turn(2, Speaker.ASSISTANT, "Mercoledì alle 15, confermi?", None, None, heard="Mercoledì")
+    assert written([turn]) == "2 assistant: Mercoledì"
