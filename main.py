@@ -35,6 +35,7 @@ from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from engine.settings import EngineSettings
 from engine.understanding.phones import phone_from_digits
+from engine.understanding.report import LineError, read_instant, understand
 from rules.errors import RulesError
 from rules.settings import RulesSettings
 from storage import bookings, calls, people
@@ -399,6 +400,19 @@ def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def command_understand(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Say what each line of standard input means, one JSON object a line: acts, dates, times, contacts, readback."""
+    phrases = Rulebook.read(settings.rules.directory).phrases
+    try:
+        for raw in sys.stdin.buffer:
+            now = arguments.now or SystemClock().now()
+            sys.stdout.buffer.write(understand(raw, now, phrases) + b"\n")
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:  # nobody reads on, as with "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
 async def _rehearse(dialogue: Any, rulebook: Rulebook) -> Any:
     with Database("sqlite:///:memory:") as database:
         database.create_tables()
@@ -586,6 +600,13 @@ def _instant(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"{text!r} is no instant such as 2026-02-11T15:00") from None
 
 
+def _local_instant(text: str) -> datetime:
+    try:
+        return read_instant(text)
+    except LineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 # --- Command line ------------------------------------------------------------
 
 
@@ -615,6 +636,13 @@ def parser() -> argparse.ArgumentParser:
         "paths", type=Path, nargs="+", metavar="PATH", help="dialogue files, or folders of them"
     )
     rehearsal.add_argument("--json", action="store_true", help="one JSON object a dialogue")
+    lines = command("understand", command_understand)
+    lines.add_argument(
+        "--now",
+        type=_local_instant,
+        metavar="ISO",
+        help="when it is said, Rome unless it says a zone (default: now)",
+    )
     _add_store_commands(commands.add_parser("db", help="The store: schema, people, calls to place."), command)
     return top
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
@@ -315,3 +316,29 @@ def test_what_is_no_command_gets_the_usage(arguments: list[str], capsys: pytest.
         main(arguments)
     assert ended.value.code == 2
     assert "usage: main.py" in capsys.readouterr().err
+
+
+# --- understand -------------------------------------------------------------------------------------------
+
+
+def test_every_line_is_understood_or_says_why_not(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    lines = b'domani alle 15\n{"text": \n\xff\n{"text": "domani", "now": "2026-03-01T10:00"}\nieri'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert main(["understand", "--now", "2026-02-09T09:30"]) == 0
+    told = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert [[day["value"] for day in line["dates"]] for line in told] == [
+        ["2026-02-10"],
+        [],
+        [],
+        ["2026-03-02"],
+        ["2026-02-08"],
+    ]
+    assert ["error" in line for line in told] == [False, True, True, False, False]
+
+
+def test_an_instant_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["understand", "--now", "domani"])
+    assert "2026-02-09T09:30" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from engine.understanding import act_words as words
 from engine.understanding.mentions import Act, ActMention
@@ -91,7 +92,7 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
     "Lascia stare" after a correction in the same turn withdraws it and leaves a hedge, so that only a yes after
     it counts; alone it is a hedge too, but "lasciamo stare" alone drops the booking.
     """
-    turn = _Turn(text)
+    turn = _turn_of(text)
     matches = list(_matches(turn, phrases._index))
     found: list[_Found] = []
     for at in range(len(matches)):
@@ -108,7 +109,7 @@ def rejected_details(text: str) -> frozenset[str]:
 
     For example "un altro giorno", "a quell'ora non posso", "l'email è sbagliata".
     """
-    turn = _Turn(text)
+    turn = _turn_of(text)
     folded = [w.text for w in turn.words]
     details = set()
     for at, word in enumerate(folded):
@@ -200,6 +201,11 @@ class _Turn:
     def mention(self, found: _Found) -> ActMention:
         start, end = self.words[found.first].start, self.words[found.after - 1].end
         return ActMention(self.text[start:end], start, end, found.act, found.explicit)
+
+
+@lru_cache(maxsize=8)
+def _turn_of(text: str) -> _Turn:
+    return _Turn(text)
 
 
 def _strongest(gap: str) -> str:

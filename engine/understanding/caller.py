@@ -78,6 +78,7 @@ class CallerReading:
     minutes_on: int
     same_time: bool
     ordinal: int | None
+    ordinal_words: Words | None
 
     def does(self, *acts: Act) -> bool:
         """Whether the turn does any of `acts`."""
@@ -236,6 +237,7 @@ def read_caller(
         same_time=_SAME_TIME.search(flat) is not None,
         asks_to_come=bool(dates and times) and _COME.search(flat) is not None,
         ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
+        ordinal_words=Words(text[slice(*ordinal_span)], *ordinal_span) if ordinal else None,
     )
 
 

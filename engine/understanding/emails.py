@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,10 @@ BEFORE = (
 )
 
 
+#: How the sign is written or said; most turns have none.
+_SIGN = re.compile(r"@|chiocciol|\bat\b", re.IGNORECASE)
+
+
 def find_emails(text: str) -> tuple[EmailMention, ...]:
     """Addresses in `text`, in order; several consecutive answers may be given as one text.
 
@@ -68,6 +73,8 @@ def find_emails(text: str) -> tuple[EmailMention, ...]:
     suggestion.
     An address without its end or its beginning is INCOMPLETE.
     """
+    if not _SIGN.search(text):
+        return ()
     found = units(text)
     mentions: list[EmailMention] = []
     floor = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 _LETTER = r"[^\W\d_][\u0300-\u036f]*"
@@ -25,8 +26,12 @@ class Token(NamedTuple):
     cut: bool = False
 
 
+@lru_cache(maxsize=8)
 def tokens(text: str) -> tuple[Token, ...]:
-    """The words of `text` in order, lower case and without accents ("mercoledì" is "mercoledi")."""
+    """The words of `text` in order, lower case and without accents ("mercoledì" is "mercoledi").
+
+    The last few texts are remembered, since every grammar asks for the same one.
+    """
     found = []
     last = 0
     for match in _WORD.finditer(text):
