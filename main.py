@@ -16,7 +16,7 @@ import sys
 import tempfile
 import tomllib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ from engine.ports import Clock
 from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from engine.settings import EngineSettings
+from engine.shelf import Shelf
 from engine.understanding.phones import phone_from_digits
 from engine.understanding.report import LineError, read_instant, understand
 from rules.errors import RulesError
@@ -234,19 +235,18 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             engine = engine.model_copy(update={"chars_per_s": MOST_CHARS_PER_S})
         client = make_client(gemini, key, tls)
         stack.push_async_callback(client.aio.aclose)
-        rulebook = Rulebook.read(settings.rules.directory)
-        small_model = Breaker(
-            GeminiExtractor(client, gemini, rulebook.extraction, clock),
-            clock,
-            failures=gemini.extraction_failures,
-            rest_s=gemini.extraction_rest_s,
-        )
+        shelf = Shelf(settings.rules.directory, database, clock.now)
+        await shelf.open()
+        await stack.enter_async_context(_beside(shelf.watch(clock, settings.rules.look_s), "rules"))
+        breaker = Breaker(clock, failures=gemini.extraction_failures, rest_s=gemini.extraction_rest_s)
         yield Switchboard(
             database=database,
             clock=clock,
             model=GeminiLive(client, gemini),
-            rulebook=lambda: rulebook,
-            extractor=small_model,
+            shelf=shelf,
+            extractor=lambda rulebook: breaker.guard(
+                GeminiExtractor(client, gemini, rulebook.extraction, clock)
+            ),
             settings=engine,
         )
 
@@ -289,13 +289,14 @@ async def _sweep(database: Database, clock: Clock, every: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _sweeping(database: Database, clock: Clock, every: float) -> AsyncIterator[None]:
-    sweeper = asyncio.create_task(_sweep(database, clock, every), name="sweeper")
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Let `work` run as long as the block does."""
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:
-        sweeper.cancel()
-        await asyncio.gather(sweeper, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def server_parts(board: Switchboard, settings: Settings) -> Parts:
@@ -304,7 +305,7 @@ def server_parts(board: Switchboard, settings: Settings) -> Parts:
         answer=board.answer,
         clock=board.clock,
         bridge=settings.bridge,
-        pages=lambda app: add_console(app, board.database),
+        pages=lambda app: add_console(app, board.database, lambda: board.shelf.refused),
     )
 
 
@@ -330,7 +331,7 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
             )
         async with (
             switchboard(settings, database, clock) as board,
-            _sweeping(database, clock, settings.storage.sweep_seconds),
+            _beside(_sweep(database, clock, settings.storage.sweep_seconds), "sweeper"),
         ):
             app = init_app(server_parts(board, settings))
             with _listening(settings.server, "VBS_SERVER__PORT"):

@@ -230,6 +230,31 @@ class Transition(Table):
         primary_key = pw.CompositeKey("call", "sequence")
 
 
+# --- Rules ------------------------------------------------------------------------------------------------
+
+
+class RuleVersion(Table):
+    """One version of the rule files with their texts; `id` is the hash of these."""
+
+    id = pw.TextField(primary_key=True)
+    files = pw.JSONField()
+    author = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "rule_versions"
+
+
+class RuleChange(Table):
+    """From `in_force_at` on, calls that begin go by `version`."""
+
+    id = pw.AutoField()
+    version = pw.ForeignKeyField(RuleVersion, index=False, on_delete="RESTRICT")
+    in_force_at = InstantField()
+
+    class Meta:
+        table_name = "rule_changes"
+
+
 # --- Bookings ---------------------------------------------------------------------------------------------
 
 
@@ -372,6 +397,8 @@ TABLES: tuple[type[Table], ...] = (
     CallTurn,
     CallAnalysis,
     Transition,
+    RuleVersion,
+    RuleChange,
     PendingBooking,
     Consultation,
     AppointmentBooking,

@@ -12,6 +12,7 @@ import pytest
 from main import main
 from storage import people
 from storage.database import Database
+from tests.storage.playground import MIGRATIONS
 
 T = TypeVar("T")
 
@@ -43,10 +44,10 @@ def stored(url: str, read: Callable[[], T]) -> T:
 
 
 def test_migrate_and_status(db: Callable[..., tuple[int, str, str]]) -> None:
-    assert db("status") == (1, "missing  0001_initial\n", "")
-    assert db("migrate") == (0, "0001_initial\n", "")
+    assert db("status") == (1, "".join(f"missing  {name}\n" for name in MIGRATIONS), "")
+    assert db("migrate") == (0, "".join(f"{name}\n" for name in MIGRATIONS), "")
     assert db("migrate") == (0, "nothing to do\n", "")
-    assert db("status") == (0, "applied  0001_initial\n", "")
+    assert db("status") == (0, "".join(f"applied  {name}\n" for name in MIGRATIONS), "")
 
 
 def test_a_consultant_is_added_with_zone_and_hours(db: Callable[..., tuple[int, str, str]], url: str) -> None:

@@ -14,6 +14,7 @@ from engine.ports import Clock, Extractor, Line, LiveModel
 from engine.prompt import fill_prompt
 from engine.rulebook import Rulebook
 from engine.settings import EngineSettings
+from engine.shelf import Shelf
 from engine.supervisor import Supervisor
 from engine.understanding.context import CallerKnown
 from storage import availability, bookings, calls, people
@@ -39,21 +40,21 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """Answers calls. `extractor` serves them all together; `rulebook` gives the rules in force now."""
+    """Answers calls. A call takes the rules in force on the `shelf` when it begins, and the `extractor` for these."""
 
     database: Database
     clock: Clock
     model: LiveModel
-    rulebook: Callable[[], Rulebook]
-    extractor: Extractor
+    shelf: Shelf
+    extractor: Callable[[Rulebook], Extractor]
     settings: EngineSettings
 
     async def answer(self, line: Line, metadata: CallMetadata) -> None:
         """Run one call from its connection to its end. Raises what keeps it from being set up."""
-        rulebook = self.rulebook()
+        rulebook = self.shelf.current()
         opened = await self.database.run(lambda: self._open(metadata, rulebook))
         conversation = opened.conversation
-        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor)
+        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor(rulebook))
         call = Call(
             conversation.id,
             line=line,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.ports import Clock, Extractor, ExtractorError, Mention
 from engine.turns import Turn
@@ -17,26 +18,30 @@ class RestingError(ExtractorError):
 
 
 class Breaker:
-    """`inner`, but after `failures` in a row it rests `rest_s` seconds; then one request tries it.
+    """After `failures` in a row what it guards rests `rest_s` seconds; then one request tries it.
 
-    Make one for the process and give it to every call: they share the count and the rest. Requests that were
-    under way when the rest began change nothing any more, and a cancelled one counts neither way.
+    Make one for the process and let it guard the extractor of every call: they share the count and the rest.
+    Requests that were under way when the rest began change nothing any more, and a cancelled one counts neither way.
     """
 
-    def __init__(self, inner: Extractor, clock: Clock, *, failures: int, rest_s: float) -> None:
-        self._inner, self._clock = inner, clock
+    def __init__(self, clock: Clock, *, failures: int, rest_s: float) -> None:
+        self._clock = clock
         self._most, self._rest_s = failures, rest_s
         self._failed = 0  # in a row
         self._resting_until: float | None = None  # of the monotonic clock
         self._trial: object | None = None  # the one request that is let through after a rest
         self._spell = 0  # counts the changes between working and resting
 
-    async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
-        """Mentions in `turns`. Raises RestingError without asking, or whatever error the inner one raises."""
+    def guard(self, extractor: Extractor) -> Guarded:
+        """`extractor`, asked only while it does not rest."""
+        return Guarded(extractor, self)
+
+    async def ask(self, extractor: Extractor, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+        """Mentions in `turns`. Raises RestingError without asking, or whatever error the extractor raises."""
         request = self._admit()
         spell = self._spell
         try:
-            found = await self._inner.extract(turns)
+            found = await extractor.extract(turns)
         except asyncio.CancelledError:
             if self._trial is request:
                 self._trial = None
@@ -76,3 +81,15 @@ class Breaker:
             _log.warning("the extraction model answers again")
             self._resting_until, self._trial = None, None
             self._spell += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An extractor behind the breaker of its process."""
+
+    extractor: Extractor
+    breaker: Breaker
+
+    async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+        """Mentions in `turns`. Raises RestingError without asking, or whatever error the extractor raises."""
+        return await self.breaker.ask(self.extractor, turns)

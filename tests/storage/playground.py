@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ from storage.results import Booking, Hold, Lead, Refusal
 
 T = TypeVar("T")
 ROME = ZoneInfo("Europe/Rome")
+MIGRATIONS = sorted(
+    path.stem for path in (Path(__file__).parents[2] / "storage" / "migrations").glob("[0-9]*.py")
+)
 NOW = datetime(2026, 2, 9, 8, 30, tzinfo=UTC)  # a Monday, 09:30 in Rome
 
 

@@ -20,7 +20,7 @@ from storage.database import Database, current
 from storage.errors import Overtaken, StorageError, StoreUnavailable
 from storage.models import Client, Consultant, proxy
 from storage.settings import StorageSettings
-from tests.storage.playground import NOW, WEDNESDAY_15, Store, furnish
+from tests.storage.playground import MIGRATIONS, NOW, WEDNESDAY_15, Store, furnish
 from tests.storage.postgres import Postgres
 
 
@@ -270,7 +270,7 @@ def test_a_database_that_cannot_be_opened_says_so_and_leaves_the_way_free(tmp_pa
     with pytest.raises(StoreUnavailable):
         Database(f"sqlite:///{tmp_path}").open()
     with Database("sqlite:///:memory:") as database:
-        assert database.migration_status() == [("0001_initial", False)]
+        assert database.migration_status() == [(name, False) for name in MIGRATIONS]
 
 
 def test_the_hold_time_is_a_setting() -> None:
@@ -316,9 +316,9 @@ def test_the_migrated_schema_is_the_fresh_one(dialect: str, empty_url: Callable[
         return {row for row in rows if not row[0].startswith("schema_migration")}
 
     with Database(empty_url()) as migrated:
-        assert migrated.migrate() == ["0001_initial"]
+        assert migrated.migrate() == MIGRATIONS
         assert migrated.migrate() == []
-        assert migrated.migration_status() == [("0001_initial", True)]
+        assert migrated.migration_status() == [(name, True) for name in MIGRATIONS]
         found = migrated.run_blocking(schema)
     with Database(empty_url()) as fresh:
         fresh.create_tables()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,32 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from rules.errors import RulesError
 from storage.calls import CallDetail, StoredTurn, call_detail, list_calls
 from storage.database import Database
 from storage.errors import StorageError
 from storage.journal import JournalEntry
 from transport.console import wording
+from transport.console.page import page
+from transport.console.rules_pages import RulesPages
 
 PAGE_SIZE = 25
 
 _HERE = Path(__file__).parent
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 _SPEAKERS = {"caller": "Chi chiama", "assistant": "Assistente"}
 
 
-def add_console(app: web.Application, database: Database, *, page_size: int = PAGE_SIZE) -> None:
-    """Add the pages to `app`; they read the open `database` and show instants in each consultant's zone."""
+def add_console(
+    app: web.Application,
+    database: Database,
+    refused_rules: Callable[[], RulesError | None] = lambda: None,
+    *,
+    page_size: int = PAGE_SIZE,
+) -> None:
+    """Add the pages to `app`; they read the open `database` and show instants in each consultant's zone.
+
+    `refused_rules` tells why an edit of the rules is not in force, if one was refused.
+    """
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -53,6 +56,7 @@ def add_console(app: web.Application, database: Database, *, page_size: int = PA
     app.router.add_get("/", _to_calls)
     app.router.add_get("/chiamate", pages.calls)
     app.router.add_get("/chiamate/{id}", pages.call)
+    RulesPages(database, refused_rules).add_to(app)
     app.router.add_static("/static", _HERE / "static")
 
 
@@ -82,12 +86,12 @@ class _Pages:
             raise web.HTTPSeeOther("/chiamate") from None
         shown = found[: self._page_size]
         older = shown[-1].id if len(found) > len(shown) else None
-        return _page(request, "calls.html", {"calls": shown, "older": older, "first_page": before is None})
+        return page(request, "calls.html", {"calls": shown, "older": older, "first_page": before is None})
 
     async def call(self, request: web.Request) -> web.Response:
         detail = await self._database.run(lambda: call_detail(request.match_info["id"]))
         if detail is None:
-            return _page(request, "missing.html", {}, status=404)
+            return page(request, "missing.html", {"what": "Questa chiamata"}, status=404)
         turns = _in_spoken_order(detail)
         places = {shown.turn.number: shown.place for shown in turns}
         shown = {
@@ -95,19 +99,11 @@ class _Pages:
             "turns": turns,
             "entries": [_entry(entry, places) for entry in detail.journal],
         }
-        return _page(request, "call.html", shown)
+        return page(request, "call.html", shown)
 
 
 async def _to_calls(_: web.Request) -> web.Response:
     raise web.HTTPFound("/chiamate")
-
-
-def _page(
-    request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
-) -> web.Response:
-    response = aiohttp_jinja2.render_template(template, request, context, status=status)
-    response.headers.update(_HEADERS)
-    return response
 
 
 def _in_spoken_order(detail: CallDetail) -> list[ShownTurn]:

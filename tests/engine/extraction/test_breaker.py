@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.extraction.breaker import Breaker, RestingError
+from engine.extraction.breaker import Breaker, Guarded, RestingError
 from engine.ports import ExtractorError, Mention, MentionKind
 from engine.turns import Speaker, Turn
 from tests.clocks import VirtualClock, settle
@@ -45,11 +45,11 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def breaker(model: Model, clock: VirtualClock) -> Breaker:
-    return Breaker(model, clock, failures=3, rest_s=30)
+def breaker(model: Model, clock: VirtualClock) -> Guarded:
+    return Breaker(clock, failures=3, rest_s=30).guard(model)
 
 
-async def ask(breaker: Breaker, times: int = 1) -> list[str]:
+async def ask(breaker: Guarded, times: int = 1) -> list[str]:
     """How each request ended: found, rests or failed."""
     ends = []
     for _ in range(times):
@@ -63,12 +63,12 @@ async def ask(breaker: Breaker, times: int = 1) -> list[str]:
     return ends
 
 
-async def test_after_three_failures_in_a_row_it_rests(breaker: Breaker, model: Model) -> None:
+async def test_after_three_failures_in_a_row_it_rests(breaker: Guarded, model: Model) -> None:
     assert await ask(breaker, 5) == ["failed"] * 3 + ["rests"] * 2
     assert model.asked == 3
 
 
-async def test_an_answer_between_starts_the_count_again(breaker: Breaker, model: Model) -> None:
+async def test_an_answer_between_starts_the_count_again(breaker: Guarded, model: Model) -> None:
     await ask(breaker, 2)
     model.fails = False
     await ask(breaker)
@@ -78,7 +78,7 @@ async def test_an_answer_between_starts_the_count_again(breaker: Breaker, model:
 
 
 async def test_after_its_rest_one_request_tries_it(
-    breaker: Breaker, model: Model, clock: VirtualClock
+    breaker: Guarded, model: Model, clock: VirtualClock
 ) -> None:
     await ask(breaker, 3)
     await clock.advance(29.9)
@@ -93,7 +93,7 @@ async def test_after_its_rest_one_request_tries_it(
 
 
 async def test_while_one_tries_it_the_others_do_without(
-    breaker: Breaker, model: Model, clock: VirtualClock
+    breaker: Guarded, model: Model, clock: VirtualClock
 ) -> None:
     await ask(breaker, 3)
     await clock.advance(30.1)
@@ -107,7 +107,7 @@ async def test_while_one_tries_it_the_others_do_without(
 
 
 async def test_a_cancelled_trial_lets_the_next_one_try(
-    breaker: Breaker, model: Model, clock: VirtualClock
+    breaker: Guarded, model: Model, clock: VirtualClock
 ) -> None:
     await ask(breaker, 3)
     await clock.advance(30.1)
@@ -121,7 +121,7 @@ async def test_a_cancelled_trial_lets_the_next_one_try(
 
 
 async def test_calls_at_once_open_it_once(
-    breaker: Breaker, model: Model, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+    breaker: Guarded, model: Model, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ten requests under way fail together: one rest, told once, and as long as one."""
     model.gate = asyncio.Event()
@@ -138,7 +138,7 @@ async def test_calls_at_once_open_it_once(
 
 
 async def test_who_was_under_way_when_the_rest_began_does_not_end_or_prolong_it(
-    breaker: Breaker, model: Model, clock: VirtualClock
+    breaker: Guarded, model: Model, clock: VirtualClock
 ) -> None:
     gate = model.gate = asyncio.Event()
     late = asyncio.create_task(ask(breaker))
@@ -156,6 +156,6 @@ async def test_who_was_under_way_when_the_rest_began_does_not_end_or_prolong_it(
     assert await ask(breaker) == ["failed"]
 
 
-async def test_what_was_said_is_not_logged(breaker: Breaker, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_was_said_is_not_logged(breaker: Guarded, caplog: pytest.LogCaptureFixture) -> None:
     await ask(breaker, 4)
     assert "alle 15" not in caplog.text

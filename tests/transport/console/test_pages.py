@@ -124,7 +124,7 @@ async def test_what_was_said_is_never_markup(page: Page, seeded: dict[str, str])
 async def test_an_unknown_call_is_not_found(page: Page, path: str) -> None:
     response = await page.get(path)
     assert response.status == 404
-    assert "Chiamata non trovata" in await response.text()
+    assert "Questa chiamata non c'è" in await response.text()
 
 
 async def test_pages_allow_no_scripts_and_no_framing(page: Page) -> None:
