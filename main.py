@@ -39,7 +39,7 @@ from engine.understanding.phones import phone_from_digits
 from engine.understanding.report import LineError, read_instant, understand
 from rules.errors import RulesError
 from rules.settings import RulesSettings
-from storage import bookings, calls, people
+from storage import people
 from storage.agenda import AgendaSettings, read_hours
 from storage.database import Database
 from storage.errors import StorageError
@@ -60,6 +60,7 @@ from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.scenarios import seed_demo
 from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
+from transport.upkeep import close_left_behind, upkeep
 
 T = TypeVar("T")
 
@@ -248,6 +249,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
                 GeminiExtractor(client, gemini, rulebook.extraction, clock)
             ),
             settings=engine,
+            server=settings.server.identity,
         )
 
 
@@ -276,16 +278,6 @@ def open_database(storage: StorageSettings) -> Database:
         database.close()
         raise
     return database
-
-
-async def _sweep(database: Database, clock: Clock, every: float) -> None:
-    """Best effort: every read treats an expired hold as expired anyway."""
-    while True:
-        await clock.sleep(every)
-        try:
-            await database.run(lambda: bookings.expire_holds(clock.now()))
-        except StorageError:
-            _log.warning("expired holds could not be swept; tried again in %g s", every, exc_info=True)
 
 
 @contextlib.asynccontextmanager
@@ -322,20 +314,23 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
     clock, database = SystemClock(), open_database(settings.store)
 
     async def run() -> None:
-        left = await database.run(lambda: calls.close_interrupted(clock.now()))
-        for call_id in left:
-            _log.warning("call %s: was cut off when the server stopped; closed as interrupted", call_id)
+        started = clock.now()
         if not await database.run(people.consultants):
             _log.warning(
                 'there is no consultant yet, so no call can be taken: python main.py db consultant "NAME"'
             )
         async with (
             switchboard(settings, database, clock) as board,
-            _beside(_sweep(database, clock, settings.storage.sweep_seconds), "sweeper"),
+            upkeep(database, clock, settings.store, board.live),
         ):
             app = init_app(server_parts(board, settings))
+
+            async def ready(address: str) -> None:
+                await close_left_behind(database, settings.server.identity, started)
+                _say_address(address)
+
             with _listening(settings.server, "VBS_SERVER__PORT"):
-                await serve(app, settings.server, ready=_say_address)
+                await serve(app, settings.server, ready=ready)
 
     try:
         uvloop.run(run())

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from engine.conversation import Conversation
 from engine.details import Accumulator, Slot
-from engine.understanding.context import Agenda, OwnBooking
-from storage import availability, bookings
+from engine.understanding.context import Agenda, Offer, OwnBooking
+from storage import availability, bookings, offers
 from storage.results import Booking, BookingKind
 
 _HORIZON = timedelta(days=90)
@@ -33,6 +33,23 @@ def see(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
         minutes=settings.default_minutes,
         allowed_minutes=tuple(settings.allowed_minutes),
     )
+
+
+def offered_to(conversation: Conversation) -> tuple[Slot, ...]:
+    """The slots that the conversation was last offered, in the order they were named."""
+    return tuple(slot_of(offer.start, conversation.zone) for offer in offers.offers_of(conversation.id))
+
+
+def keep_offer(conversation: Conversation, offer: Offer, now: datetime) -> None:
+    """Keep what has just been offered, in place of all before.
+
+    With a wall time that the clock skips nothing is kept: it is no instant, and without it "il secondo" would mean
+    another slot.
+    """
+    starts = [instant_of(slot, conversation.zone) for slot in offer.slots]
+    if tuple(slot_of(start, conversation.zone) for start in starts) != offer.slots:
+        starts = []
+    offers.remember_offers(conversation.id, starts, minutes=offer.minutes, turn=offer.turn, now=now)
 
 
 def _own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:

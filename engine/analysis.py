@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.agenda import booking_of, instant_of, key_of, see
+from engine.agenda import booking_of, instant_of, keep_offer, key_of, offered_to, see
 from engine.changes import changes_between
 from engine.conversation import Conversation
 from engine.details import Accumulator, Slot
@@ -48,11 +48,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event that was proposed in an analysis, and what became of it."""
+    """One event that was proposed in an analysis, and what became of it. `refusal` is the store's own word, for the
+    journal alone: outside, what is not the caller's is as what does not exist."""
 
     entry: JournalEntry
     facts: Mapping[str, object]
     outcome: str
+    refusal: Refusal | None
     notices: tuple[str, ...]
 
 
@@ -98,6 +100,7 @@ def analyse(
         agenda=agenda,
         phrases=rulebook.phrases,
         now=now,
+        offered=offered_to(conversation),
         found=found,
     )
     reading = read(transcript, new, state.held, context)
@@ -106,6 +109,8 @@ def analyse(
             reading.agreement = Agreement.INVALID
         elif pending_speech and not call_over:
             return Analysis(state, reading, agenda, {}, wait=True)
+    if reading.offer is not None:
+        keep_offer(conversation, reading.offer, now)
     run = _Run(conversation, rulebook, state, reading, agenda, now, call_over=call_over, unheard=unheard)
     return run.run()
 
@@ -133,6 +138,7 @@ class _Run:
         self.model = BookingModel(conversation.id, state.stage, state.task)
         self.machine = BookingMachine(self.model, Journal(self.entries.append))
         self.outcome = "nessuno"
+        self.refusal: Refusal | None = None
         self.committed = False
         self.hold = bookings.hold_of(conversation.id, now=now)
         self.about: Slot | None = None
@@ -178,7 +184,7 @@ class _Run:
             # Complete details that have lost their slot are not complete any more.
             self.reading.correction |= event is Event.CONFERMA
         told = notices if isinstance(result, Transition) else ()
-        self.steps += [Step(entry, facts, self.outcome, told) for entry in self.entries]
+        self.steps += [Step(entry, facts, self.outcome, self.refusal, told) for entry in self.entries]
         self.entries.clear()
 
     def _count(self) -> None:
@@ -241,10 +247,13 @@ class _Run:
             self.hold, self.held.refused = result, None
             return True
         self.hold, self.held.refused = None, slot
+        self._refused(result)
         if result is Refusal.OUTSIDE_HOURS and self.agenda.open_at(slot.at, slot.day):
-            result = Refusal.SLOT_TAKEN  # within the hours, but no start that can be booked
-        self.outcome = _OUTCOMES[result]
+            self.outcome = _OUTCOMES[Refusal.SLOT_TAKEN]  # within the hours, but no start that can be booked
         return False
+
+    def _refused(self, refusal: Refusal) -> None:
+        self.outcome, self.refusal = _OUTCOMES[refusal], refusal
 
     def _lose_time(self) -> None:
         self.held.set("time", None, 0)
@@ -283,11 +292,11 @@ class _Run:
         self.about = self.held.slot()
         result = self._cancel() if self.model.task is Task.DISDICI else self._confirm()
         if isinstance(result, Booking):
-            self.committed, self.outcome = True, "riuscito"
+            self.committed, self.outcome, self.refusal = True, "riuscito", None
             self.held.booking = key_of(result)
             self.hold = None
         else:
-            self.outcome = _OUTCOMES[result]
+            self._refused(result)
             self.held.attempts += 1
 
     def _confirm(self) -> Booking | Refusal:

@@ -58,13 +58,12 @@ class Accumulator:
     """All that one conversation carries from analysis to analysis; stored as JSON.
 
     `sources`: detail to the number of the turn that gave its value. `day_options`, `time_options`: what
-    unsettled words can mean, with the problem. `offered`: the slots the assistant last named.
-    `stances`: assistant turn number to its Stance. `digits`, `spelled`: a phone or email dictated in
-    pieces. `days_before`, `times_before`: what the caller named last before booking was the subject;
-    `refused`: the slot that the store refused last; `asked`: the task the caller asked for last;
-    `target`: id of the own booking to move or cancel; `unknown_target`: the caller named one that is
-    none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the booking that
-    is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
+    unsettled words can mean, with the problem. `stances`: assistant turn number to its Stance. `digits`,
+    `spelled`: a phone or email dictated in pieces. `days_before`, `times_before`: what the caller named last
+    before booking was the subject; `refused`: the slot that the store refused last; `asked`: the task the
+    caller asked for last; `target`: id of the own booking to move or cancel; `unknown_target`: the caller
+    named one that is none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the
+    booking that is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
     """
 
     details: Details = field(default_factory=Details)
@@ -73,7 +72,6 @@ class Accumulator:
     day_problem: str | None = None
     time_options: tuple[dt.time, ...] = ()
     time_problem: str | None = None
-    offered: tuple[Slot, ...] = ()
     stances: dict[int, Stance] = field(default_factory=dict)
     digits: str = ""
     spelled: str = ""

@@ -18,7 +18,7 @@ from engine.rulebook import Rulebook
 from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
 from fsm.stages import Stage, Task
-from storage import bookings, calls, journal
+from storage import bookings, calls, conversations, journal
 from storage.errors import Overtaken
 
 _log = logging.getLogger(__name__)
@@ -152,10 +152,18 @@ class Supervisor:
 
     def _record(self, analysis: Analysis, last_turn: int, now: datetime) -> None:
         """The journal and the state to go on from, in the transaction of what they describe."""
-        call_id = self._conversation.call_id
+        call_id, state = self._conversation.call_id, analysis.state
         if call_id is None:
+            conversations.advance(
+                self._conversation.id,
+                number=state.analyses,
+                last_turn=last_turn,
+                state=state.held.to_plain(),
+                stage=state.stage,
+                task=state.task,
+                now=now,
+            )
             return
-        state = analysis.state
         last = len(analysis.steps) - 1
         for index, step in enumerate(analysis.steps):
             journal.append(
@@ -172,6 +180,7 @@ class Supervisor:
                     "facts": dict(step.facts),
                     "changes": analysis.changes if index == 0 else {},
                     "outcome": step.outcome,
+                    "refusal": step.refusal,
                     "guard": step.entry.guard,
                     "notices": list(analysis.notices) if index == last else [],
                 },
@@ -206,14 +215,13 @@ class Supervisor:
 
     async def _reload(self) -> int:
         """Go on from what the store really has; the number of the last analysis it knows."""
-        call_id = self._conversation.call_id
-        if call_id is not None:
-            try:
-                stored = await self._store.run(lambda: calls.call_state(call_id))
-                if stored.last_analysis > self._state.analyses:
-                    self._state = restored_state(stored)
-            except Exception as error:
-                _log.error("call %s: its state cannot be read again: %s", self._conversation.id, where(error))
+        name = self._conversation.id
+        try:
+            stored = await self._store.run(lambda: conversations.state_of(name))
+            if stored is not None and stored.last_analysis > self._state.analyses:
+                self._state = restored_state(stored)
+        except Exception as error:
+            _log.error("call %s: its state cannot be read again: %s", name, where(error))
         return self._state.analyses
 
     async def _note_failure(self, last_turn: int, now: datetime) -> None:
@@ -251,8 +259,8 @@ def opening_state(conversation: Conversation) -> State:
     return State(held)
 
 
-def restored_state(stored: calls.CallState) -> State:
-    """The state of a call as the store has it. Raises pydantic.ValidationError or ValueError for a damaged one."""
+def restored_state(stored: conversations.ConversationState) -> State:
+    """A conversation's state as the store has it. Raises pydantic.ValidationError or ValueError for a damaged one."""
     held = Accumulator.from_plain(stored.state) if stored.state else Accumulator()
     return State(held, Stage(stored.stage), Task(stored.task or Task.NESSUNO), stored.last_analysis)
 

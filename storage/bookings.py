@@ -13,7 +13,7 @@ from typing import Any
 
 import peewee as pw
 
-from storage import locks
+from storage import locks, outbox
 from storage.availability import agenda_of, settings_of
 from storage.database import current
 from storage.errors import StorageError
@@ -21,6 +21,7 @@ from storage.models import (
     BOOKING_TABLES,
     AppointmentBooking,
     BookingStatus,
+    CallBooking,
     Client,
     Consultation,
     HoldStatus,
@@ -28,6 +29,7 @@ from storage.models import (
     SlotLock,
     proxy,
 )
+from storage.outbox import Action
 from storage.results import Booking, BookingKind, Hold, Lead, Refusal
 
 SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call")
@@ -169,7 +171,7 @@ def confirm(
     try:
         with proxy.atomic():
             if pending.moving_id is not None:
-                done = _move(pending, notes)
+                done = _move(pending, notes, now)
             else:
                 done = _book(pending, lead, notes, call_id, source, now)
             if isinstance(done, Refusal):
@@ -238,7 +240,12 @@ def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Re
     table = BOOKING_TABLES[kind]
     table.update(status=BookingStatus.CANCELLED, cancelled_at=now).where(table.id == booking_id).execute()
     locks.free(locks.OWNER_COLUMNS[kind], booking_id)
+    if known.call_id is not None:
+        CallBooking.delete().where(CallBooking.voice_call == known.call_id).where(
+            CallBooking.booking_id == booking_id
+        ).execute()
     _drop_holds((PendingBooking.moving_kind == kind.value) & (PendingBooking.moving_id == booking_id))
+    outbox.enqueue(known, Action.DELETE, now=now)
     return _known(kind, booking_id)
 
 
@@ -331,10 +338,12 @@ def _latest_hold(conversation: str, client_id: int | None, consultant_id: int | 
 def _book(
     pending: Any, lead: Lead | None, notes: str | None, call_id: str | None, source: str, now: datetime
 ) -> Booking | Refusal:
-    if call_id is not None and any(each.in_force for each in bookings_of_call(call_id)):
+    kind = BookingKind.CONSULTATION if lead is None else BookingKind.APPOINTMENT
+    booking_id = uuid.uuid4().hex
+    if call_id is not None and not _first_of_call(call_id, kind, booking_id):
         return Refusal.ALREADY_BOOKED
     new = {
-        "id": uuid.uuid4().hex,
+        "id": booking_id,
         "consultant": pending.consultant_id,
         "start_at": pending.start_at,
         "minutes": pending.minutes,
@@ -344,16 +353,22 @@ def _book(
         "created_at": now,
     }
     if lead is None:
-        kind = BookingKind.CONSULTATION
         Consultation.create(client=pending.client_id, **new)
     else:
-        kind = BookingKind.APPOINTMENT
         AppointmentBooking.create(name=lead.name, phone=lead.phone, email=lead.email, **new)
-    _settle_cells(pending, kind, new["id"])
-    return _known(kind, new["id"])
+    _settle_cells(pending, kind, booking_id)
+    booked = _known(kind, booking_id)
+    outbox.enqueue(booked, Action.CREATE, now=now)
+    return booked
 
 
-def _move(pending: Any, notes: str | None) -> Booking | Refusal:
+def _first_of_call(call_id: str, kind: BookingKind, booking_id: str) -> bool:
+    """Make this the call's one booking; False when it has one in force, of whichever kind."""
+    taken = CallBooking.insert(voice_call=call_id, booking_kind=kind.value, booking_id=booking_id)
+    return int(taken.on_conflict_ignore().as_rowcount().execute()) == 1
+
+
+def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
     kind = BookingKind(pending.moving_kind)
     moved = booking(kind, pending.moving_id)
     if moved is None or not moved.in_force:
@@ -364,7 +379,10 @@ def _move(pending: Any, notes: str | None) -> Booking | Refusal:
         new["notes"] = notes
     table.update(**new).where(table.id == moved.id).execute()
     _settle_cells(pending, kind, moved.id)
-    return _known(kind, moved.id)
+    done = _known(kind, moved.id)
+    if done != moved:
+        outbox.enqueue(done, Action.UPDATE, now=now)
+    return done
 
 
 def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Phone calls: their turns, their analyses, the state to go on from, and what the pages show of them.
+"""Phone calls: who answers for them, their turns, their analyses, and what the pages show of them.
 
 Call these in `Database.run(work)`, like every operation of the store.
 """
@@ -6,7 +6,7 @@ Call these in `Database.run(work)`, like every operation of the store.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import peewee as pw
 
-from storage import journal
+from storage import conversations, journal
 from storage.bookings import as_booking
+from storage.database import current
 from storage.errors import StorageError
 from storage.models import (
     BOOKING_TABLES,
@@ -25,6 +26,7 @@ from storage.models import (
     Client,
     Consultant,
     Consultation,
+    ExtractionState,
     MillisField,
     VoiceCall,
 )
@@ -43,7 +45,6 @@ from storage.results import Booking, BookingKind
 __all__ = [
     "AnalysisRecord",
     "CallDetail",
-    "CallState",
     "CallSummary",
     "ClientRecord",
     "ConsultantRecord",
@@ -51,9 +52,9 @@ __all__ = [
     "StoredTurn",
     "analyses",
     "call_detail",
-    "call_state",
     "client",
     "close_interrupted",
+    "close_unattended",
     "consultant",
     "consultants",
     "find_client",
@@ -63,11 +64,12 @@ __all__ = [
     "open_call",
     "record_analysis",
     "record_turns",
+    "renew_leases",
     "scheduled_call",
 ]
 
-FIRST_STAGE = "nessun_intento"
 INTERRUPTED = "interrotta"
+_NOTHING_BOOKED = {"bookingCreated": False, "bookingId": None, "bookingType": None, "googleMeetLink": None}
 
 
 class PlayedMark(Protocol):
@@ -137,20 +139,6 @@ class StoredTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class CallState:
-    """Where a call's analyses stand: `state` is what the last `record_analysis` was given, None before the
-    first."""
-
-    call_id: str
-    stage: str
-    task: str | None
-    last_analysis: int
-    last_turn: int
-    state: Mapping[str, Any] | None
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class AnalysisRecord:
     """One analysis: the facts it found and the availability it saw."""
 
@@ -205,9 +193,14 @@ def open_call(
     dialled_number: str | None,
     client_id: int | None = None,
     scheduled_call_id: str | None = None,
+    server: str | None = None,
     now: datetime,
 ) -> str:
-    """Record a call that begins; returns its id. `direction` is "inbound" or "outbound", numbers E.164."""
+    """Record a call that begins; returns its id. `direction` is "inbound" or "outbound", numbers E.164.
+
+    `server` names who answers for it and renews its lease; a call without one is closed with the next that
+    are found unattended.
+    """
     if direction not in ("inbound", "outbound"):
         raise StorageError(f"unknown direction {direction!r} of a call: inbound or outbound")
     call_id = uuid.uuid4().hex
@@ -221,9 +214,11 @@ def open_call(
         client=client_id,
         scheduled_call=scheduled_call_id,
         started_at=now,
-        stage=FIRST_STAGE,
-        details={},
+        details=dict(_NOTHING_BOOKED),
+        server=server,
+        lease_until=None if server is None else _lease(now),
     )
+    conversations.begin_call(call_id, now=now)
     return call_id
 
 
@@ -275,13 +270,9 @@ def record_analysis(
 
     Analyses are numbered from 1 without gaps; raises StorageError when `number` does not follow the last one.
     """
-    known = VoiceCall.update(
-        last_analysis=number, last_turn=last_turn, state=dict(state), stage=stage, task=task
-    ).where(VoiceCall.id == call_id, VoiceCall.last_analysis == number - 1)
-    if known.execute() != 1:
-        raise StorageError(
-            f"analysis {number} does not follow the last of call {call_id}: read its state again"
-        )
+    conversations.advance(
+        call_id, number=number, last_turn=last_turn, state=state, stage=stage, task=task, now=now
+    )
     CallAnalysis.create(
         call=call_id,
         number=number,
@@ -289,22 +280,6 @@ def record_analysis(
         last_turn=last_turn,
         facts=dict(facts),
         availability=availability,
-    )
-
-
-def call_state(call_id: str) -> CallState:
-    """Where the call's analyses stand. Raises StorageError when there is no such call."""
-    row: Any = VoiceCall.get_or_none(VoiceCall.id == call_id)
-    if row is None:
-        raise StorageError(f"there is no call {call_id}")
-    return CallState(
-        call_id=call_id,
-        stage=row.stage,
-        task=row.task,
-        last_analysis=row.last_analysis,
-        last_turn=row.last_turn,
-        state=row.state,
-        metadata=row.details,
     )
 
 
@@ -324,38 +299,66 @@ def analyses(call_id: str) -> list[AnalysisRecord]:
 
 
 def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
-    """Add to the call's metadata: bookingCreated, bookingId, bookingType, callbackRequested, …"""
-    known = dict(call_state(call_id).metadata)
-    VoiceCall.update(details={**known, **metadata}).where(VoiceCall.id == call_id).execute()
+    """Add to the call's metadata: bookingCreated, bookingId, bookingType, callbackRequested, …
+
+    Raises StorageError when there is no such call.
+    """
+    row: Any = VoiceCall.get_or_none(VoiceCall.id == call_id)
+    if row is None:
+        raise StorageError(f"there is no call {call_id}")
+    VoiceCall.update(details={**row.details, **metadata}).where(VoiceCall.id == call_id).execute()
 
 
 def finish_call(
-    call_id: str,
-    *,
-    now: datetime,
-    reason: str,
-    stage: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    call_id: str, *, now: datetime, reason: str, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Close a call; the stage stays as it was unless given. A call that is closed already keeps its end."""
+    """Close a call; its stage stays as it was. A call that is closed already keeps its end."""
     if metadata:
         note_metadata(call_id, metadata)
-    end: dict[str, Any] = {"ended_at": now, "end_reason": reason}
-    if stage is not None:
-        end["stage"] = stage
-    VoiceCall.update(**end).where(VoiceCall.id == call_id, VoiceCall.ended_at.is_null()).execute()
+    VoiceCall.update(ended_at=now, end_reason=reason).where(
+        VoiceCall.id == call_id, VoiceCall.ended_at.is_null()
+    ).execute()
 
 
-def close_interrupted(now: datetime) -> list[str]:
-    """At start: close the calls that a killed server left open, as interrupted; returns their ids. Their
-    holds expire."""
-    open_calls: Any = VoiceCall.select(VoiceCall.id).where(VoiceCall.ended_at.is_null())
-    left = [row.id for row in open_calls.order_by(VoiceCall.started_at)]
-    if left:
-        VoiceCall.update(ended_at=now, end_reason=INTERRUPTED, interrupted=True).where(
-            VoiceCall.id.in_(left)
-        ).execute()
-    return left
+def renew_leases(call_ids: Collection[str], *, now: datetime) -> list[str]:
+    """Go on answering for these calls; returns those that were closed meanwhile, which stay closed."""
+    mine = VoiceCall.id.in_(list(call_ids))
+    VoiceCall.update(lease_until=_lease(now)).where(mine, VoiceCall.ended_at.is_null()).execute()
+    closed: Any = VoiceCall.select(VoiceCall.id).where(mine, VoiceCall.ended_at.is_null(False))
+    return [row.id for row in closed]
+
+
+def close_interrupted(now: datetime, server: str) -> list[str]:
+    """When `server` starts: close the calls that it had left open when it was killed, those that began before
+    `now`, and all that nobody answers for; returns their ids. Their holds expire."""
+    left_behind = (VoiceCall.server == server) & (VoiceCall.started_at < now)
+    return _interrupt(now, left_behind | _unattended(now))
+
+
+def close_unattended(now: datetime) -> list[str]:
+    """Close the calls whose lease has run out, whoever had it; returns their ids."""
+    return _interrupt(now, _unattended(now))
+
+
+def _unattended(now: datetime) -> Any:
+    return VoiceCall.lease_until.is_null() | (VoiceCall.lease_until <= now)
+
+
+def _interrupt(now: datetime, which: Any) -> list[str]:
+    still = VoiceCall.ended_at.is_null() & which
+    found: Any = VoiceCall.select(VoiceCall.id).where(still).order_by(VoiceCall.started_at)
+    return [
+        row.id
+        for row in found
+        # Once more with the row locked: a lease may have been renewed since.
+        if VoiceCall.update(ended_at=now, end_reason=INTERRUPTED, interrupted=True)
+        .where(VoiceCall.id == row.id, still)
+        .execute()
+    ]
+
+
+def _lease(now: datetime) -> datetime:
+    return now + timedelta(seconds=current().settings.call_lease_seconds)
 
 
 def list_calls(limit: int = 50, before: str | None = None) -> list[CallSummary]:
@@ -391,7 +394,10 @@ def call_detail(call_id: str) -> CallDetail | None:
 
 def _calls() -> Any:
     return (
-        VoiceCall.select(VoiceCall, Consultant, Client)
+        VoiceCall.select(VoiceCall, ExtractionState, Consultant, Client)
+        .join_from(
+            VoiceCall, ExtractionState, on=(ExtractionState.conversation == VoiceCall.id), attr="progress"
+        )
         .join_from(VoiceCall, Consultant)
         .join_from(VoiceCall, Client, pw.JOIN.LEFT_OUTER)
     )
@@ -413,8 +419,8 @@ def _summary(row: Any, booked: Booking | None) -> CallSummary:
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         interrupted=row.interrupted,
-        stage=row.stage,
-        task=row.task,
+        stage=row.progress.stage,
+        task=row.progress.task,
         booking=booked,
         callback_requested=bool(row.details.get("callbackRequested")),
         zone=ZoneInfo(row.consultant.zone),

@@ -37,6 +37,7 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "facts": ((Mapping,), False),
     "changes": ((Mapping,), False),
     "outcome": ((str, Mapping, type(None)), False),
+    "refusal": ((str, type(None)), False),
     "guard": ((str, type(None)), False),
     "notices": ((list, tuple), False),
 }

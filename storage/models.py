@@ -78,13 +78,15 @@ class Table(pw.Model):
 
 
 class Consultant(Table):
-    """Whose time is booked. Its row is the lock that orders everything done to its agenda."""
+    """Whose time is booked. Its row is the lock that orders everything done to its agenda. `calendar` is the id
+    of the calendar that its bookings are copied to, if they are."""
 
     id = pw.AutoField()
     name = pw.TextField()
     zone = pw.TextField(default="Europe/Rome")
     country = pw.TextField(default="IT")
     region = pw.TextField(null=True)
+    calendar = pw.TextField(null=True)
 
     class Meta:
         table_name = "consultants"
@@ -158,8 +160,8 @@ class ScheduledCall(Table):
 
 
 class VoiceCall(Table):
-    """One phone call. `state` is the accumulator after the last analysis; `details` the domain's
-    `metadata`."""
+    """One phone call; `details` is the domain's `metadata`. `server` answers for it while it is open, and says
+    so again before `lease_until`."""
 
     id = pw.TextField(primary_key=True)
     bridge_call_id = pw.TextField(index=True)
@@ -173,12 +175,9 @@ class VoiceCall(Table):
     ended_at = InstantField(null=True)
     end_reason = pw.TextField(null=True)
     interrupted = pw.BooleanField(default=False)
-    stage = pw.TextField()
-    task = pw.TextField(null=True)
-    last_analysis = pw.IntegerField(default=0)
-    last_turn = pw.IntegerField(default=0)
-    state = pw.JSONField(null=True)
     details = pw.JSONField(column_name="metadata")
+    server = pw.TextField(null=True)
+    lease_until = InstantField(null=True)
 
     class Meta:
         table_name = "voice_calls"
@@ -253,6 +252,44 @@ class RuleChange(Table):
 
     class Meta:
         table_name = "rule_changes"
+
+
+# --- Conversations ----------------------------------------------------------------------------------------
+
+
+class ExtractionState(Table):
+    """Where the analyses of a conversation stand, a call's or a chat's; `state` is the accumulator after the
+    last one. The conversation of a call bears the call's id."""
+
+    conversation = pw.TextField(primary_key=True)
+    voice_call = pw.ForeignKeyField(VoiceCall, null=True, unique=True, on_delete="CASCADE")
+    stage = pw.TextField()
+    task = pw.TextField(null=True)
+    last_analysis = pw.IntegerField(default=0)
+    last_turn = pw.IntegerField(default=0)
+    state = pw.JSONField(null=True)
+    updated_at = InstantField()
+
+    class Meta:
+        table_name = "booking_extraction_state"
+        constraints = (pw.Check("voice_call_id IS NULL OR voice_call_id = conversation"),)
+
+
+class ProposedSlot(Table):
+    """One of the slots that a conversation was last offered; `position` from 1, as they were named in turn
+    number `turn`."""
+
+    conversation = pw.TextField()
+    position = pw.IntegerField()
+    start_at = InstantField()
+    minutes = pw.IntegerField()
+    offered_at = InstantField()
+    turn = pw.IntegerField()
+
+    class Meta:
+        table_name = "proposed_appointment_slots"
+        primary_key = pw.CompositeKey("conversation", "position")
+        constraints = (pw.Check("position > 0"), pw.Check("minutes > 0"))
 
 
 # --- Bookings ---------------------------------------------------------------------------------------------
@@ -332,6 +369,18 @@ class AppointmentBooking(Table):
         )
 
 
+class CallBooking(Table):
+    """The wall against a second booking of a call: the one in force that was made in it, of either kind."""
+
+    voice_call = pw.ForeignKeyField(VoiceCall, primary_key=True, on_delete="CASCADE")
+    booking_kind = pw.TextField()
+    booking_id = pw.TextField()
+
+    class Meta:
+        table_name = "call_bookings"
+        constraints = (pw.Check("booking_kind IN ('consultation', 'appointment')"),)
+
+
 class SlotLock(Table):
     """The wall: one row a consultant and 15-minute cell, owned by exactly one hold or booking."""
 
@@ -353,6 +402,46 @@ class SlotLock(Table):
         )
 
 
+class CalendarTask(Table):
+    """One change of a booking that the consultant's calendar has still to follow; what the event shall say is
+    read from the booking when it is done.
+
+    Open until `done_at` is set or it is `dead` (given up). A worker that has taken it owns it until
+    `leased_until`; after a failure it waits for `not_before`.
+    """
+
+    id = pw.BigAutoField()
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
+    booking_kind = pw.TextField()
+    booking_id = pw.TextField()
+    action = pw.TextField()
+    event_id = pw.TextField()
+    created_at = InstantField()
+    not_before = InstantField()
+    attempts = pw.IntegerField(default=0)
+    leased_until = InstantField(null=True)
+    lease_owner = pw.TextField(null=True)
+    done_at = InstantField(null=True)
+    last_error = pw.TextField(null=True)
+    dead = pw.BooleanField(default=False)
+
+    class Meta:
+        table_name = "calendar_outbox"
+        constraints = (
+            pw.Check("action IN ('create', 'update', 'delete')"),
+            pw.Check("booking_kind IN ('consultation', 'appointment')"),
+            pw.Check("(leased_until IS NULL) = (lease_owner IS NULL)"),
+            pw.Check("attempts >= 0"),
+        )
+
+
+VoiceCall.add_index(VoiceCall.lease_until, name="calls_open", where=pw.SQL("ended_at IS NULL"))
+CalendarTask.add_index(
+    CalendarTask.consultant,
+    CalendarTask.id,
+    name="calendar_tasks_open",
+    where=pw.SQL("done_at IS NULL AND NOT dead"),
+)
 # Unique only among what is in force: a cancelled slot can be booked again.
 PendingBooking.add_index(
     PendingBooking.consultant,
@@ -399,8 +488,12 @@ TABLES: tuple[type[Table], ...] = (
     Transition,
     RuleVersion,
     RuleChange,
+    ExtractionState,
+    ProposedSlot,
     PendingBooking,
     Consultation,
     AppointmentBooking,
+    CallBooking,
     SlotLock,
+    CalendarTask,
 )

@@ -35,8 +35,16 @@ class StorageSettings(BaseModel):
     statement_timeout_ms: int = Field(
         default=5000, ge=1, le=60_000, description="how long one Postgres statement may run, in milliseconds"
     )
+    call_lease_seconds: int = Field(
+        default=45,
+        ge=5,
+        le=600,
+        description="how long a call is left alone when its server says nothing more of it, in seconds",
+    )
     sweep_seconds: float = Field(
-        default=60.0, gt=0, description="how often expired holds are swept away, in seconds"
+        default=60.0,
+        gt=0,
+        description="how often expired holds and unattended calls are swept away, in seconds",
     )
 
     @field_validator("url")

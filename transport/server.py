@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -71,11 +71,11 @@ async def running(app: web.Application, settings: ServerSettings) -> AsyncIterat
 
 
 async def serve(
-    app: web.Application, settings: ServerSettings, *, ready: Callable[[str], None] | None = None
+    app: web.Application, settings: ServerSettings, *, ready: Callable[[str], Awaitable[None]] | None = None
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT, then drain; a second signal drops the calls.
 
-    `ready` is told the address once it is bound.
+    `ready` is told the address once it is bound, and no other server can have it.
     """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     current = asyncio.current_task()
@@ -92,7 +92,7 @@ async def serve(
             async with running(app, settings) as address:
                 log.info("listening on %s", address)
                 if ready is not None:
-                    ready(address)
+                    await ready(address)
                 await stop.wait()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Literal
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -20,6 +21,15 @@ class ServerSettings(BaseModel):
     drain_s: float = Field(
         default=120.0, ge=0, le=3600, description="Seconds running calls may go on after SIGTERM."
     )
+    name: str = Field(
+        default="",
+        description="Name among the servers of one database, the same after a restart; empty: host and port.",
+    )
+
+    @property
+    def identity(self) -> str:
+        """What this server is called in the store."""
+        return self.name or f"{socket.gethostname()}:{self.port}"
 
 
 class BridgeSettings(BaseModel):

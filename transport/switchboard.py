@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.call import Call
@@ -40,7 +40,10 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """Answers calls. A call takes the rules in force on the `shelf` when it begins, and the `extractor` for these."""
+    """Answers calls. A call takes the rules in force on the `shelf` when it begins, and the `extractor` for these.
+
+    `server` is who answers for the calls in the store; `live` the ids of those that are going on.
+    """
 
     database: Database
     clock: Clock
@@ -48,6 +51,8 @@ class Switchboard:
     shelf: Shelf
     extractor: Callable[[Rulebook], Extractor]
     settings: EngineSettings
+    server: str | None = None
+    live: set[str] = field(default_factory=set)
 
     async def answer(self, line: Line, metadata: CallMetadata) -> None:
         """Run one call from its connection to its end. Raises what keeps it from being set up."""
@@ -67,10 +72,13 @@ class Switchboard:
             record=lambda turn: self.database.run(lambda: calls.record_turns(conversation.id, [turn])),
         )
         reason = "error"
+        self.live.add(conversation.id)
         try:
             reason = (await call.run()).reason
         finally:
-            # A call that is torn down still lets go of its hold and is closed in the store.
+            # A call that is torn down still lets go of its hold and is closed in the store; if the store does
+            # not answer now, its lease runs out.
+            self.live.discard(conversation.id)
             await asyncio.shield(supervisor.finish(self.clock.now(), reason))
 
     def _detector(self) -> EnergyDetector:
@@ -111,6 +119,7 @@ class Switchboard:
             dialled_number=line if outbound else metadata.dialled_number,
             client_id=client.id if client else None,
             scheduled_call_id=scheduled.id if scheduled else None,
+            server=self.server,
             now=now,
         )
         conversation = Conversation(

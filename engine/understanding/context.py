@@ -65,7 +65,7 @@ class CallerKnown:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where the call stands when an analysis begins."""
+    """Where the call stands when an analysis begins. `offered`: the slots that the assistant last named."""
 
     stage: Stage
     task: Task
@@ -73,19 +73,30 @@ class Context:
     agenda: Agenda
     phrases: Phrases
     now: datetime
+    offered: tuple[Slot, ...] = ()
     found: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The slots that an assistant turn named, in its order, for as many minutes as were then wanted."""
+
+    slots: tuple[Slot, ...]
+    minutes: int
+    turn: int
 
 
 @dataclass(slots=True)
 class Reading:
     """What an analysis understood. `held` is the new accumulator; the rest is about this analysis alone.
 
-    `given`: required details given, changed or restated, and not put in doubt since. `agreed_to`: the
-    values that a valid yes is bound to. `readback_stands`: the last assistant turn restates what is held
-    and asks for a yes to it.
+    `offer`: the last one made in this analysis, None where there was none. `given`: required details given,
+    changed or restated, and not put in doubt since. `agreed_to`: the values that a valid yes is bound to.
+    `readback_stands`: the last assistant turn restates what is held and asks for a yes to it.
     """
 
     held: Accumulator
+    offer: Offer | None = None
     requested: Task = Task.NESSUNO
     reopens: bool = False
     correction: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.details import Accumulator
+from engine.details import Accumulator, Slot
 from engine.turns import Speaker, Transcript, Turn
 from engine.understanding.context import Agreement, Context, OwnBooking, Reading
 from engine.understanding.readback import AssistantReading, read_assistant
@@ -34,6 +34,11 @@ class Draft:
     def of_lead(self) -> bool:
         """Whether the caller is a lead, who must leave a phone and an email."""
         return self.context.caller.kind == "lead"
+
+    @property
+    def offered(self) -> tuple[Slot, ...]:
+        """The slots that the assistant last named."""
+        return self.out.offer.slots if self.out.offer else self.context.offered
 
     @property
     def target(self) -> OwnBooking | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from engine.details import Slot, Stance
+from engine.turns import Turn
+from engine.understanding.context import Offer
 from engine.understanding.draft import Draft
 from engine.understanding.mentions import DateMention, TimeMention
 from engine.understanding.readback import Asks, AssistantReading
@@ -35,7 +37,7 @@ def stance_of(draft: Draft, heard: AssistantReading) -> Stance:
     return Stance.MISMATCH
 
 
-def remember_offer(draft: Draft, heard: AssistantReading) -> None:
+def remember_offer(draft: Draft, heard: AssistantReading, turn: Turn) -> None:
     """The slots a turn named, for "alle 15", "giovedì" or "il secondo" in the caller's answer."""
     slots = []
     for spoken in heard.slots:
@@ -49,7 +51,8 @@ def remember_offer(draft: Draft, heard: AssistantReading) -> None:
         if at is not None and Slot(day, at) not in slots:
             slots.append(Slot(day, at))
     if slots:
-        draft.held.offered = tuple(slots)
+        minutes = draft.held.details.minutes or draft.agenda.minutes
+        draft.out.offer = Offer(tuple(slots), minutes, turn.number)
 
 
 def _wish_available(draft: Draft) -> bool:

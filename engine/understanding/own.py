@@ -71,9 +71,9 @@ def _fits(slot: Slot, hints: Hints) -> bool:
 
 def _picked(draft: Draft, said: CallerReading) -> Slot | None:
     """The booking that "il secondo" means among those the assistant has just named."""
-    if said.ordinal is None or not -1 <= said.ordinal < len(draft.held.offered):
+    if said.ordinal is None or not -1 <= said.ordinal < len(draft.offered):
         return None
-    return draft.held.offered[said.ordinal]
+    return draft.offered[said.ordinal]
 
 
 def _split_hints(draft: Draft, said: CallerReading) -> tuple[Hints, CallerReading]:

@@ -113,7 +113,7 @@ def _assistant(draft: Draft, turn: Turn) -> None:
     if heard.claims_done and (draft.active or heard.about_booking):
         out.claims = True
     if not draft.active:
-        remember_offer(draft, heard)
+        remember_offer(draft, heard, turn)
         return
     stance = stance_of(draft, heard)
     draft.held.stances = {**dict(list(draft.held.stances.items())[-5:]), turn.number: stance}
@@ -126,7 +126,7 @@ def _assistant(draft: Draft, turn: Turn) -> None:
         restate(draft, heard)
     if draft.of_lead:
         hear_contact(out, heard, turn)
-    remember_offer(draft, heard)
+    remember_offer(draft, heard, turn)
 
 
 def _finished(draft: Draft) -> Reading:

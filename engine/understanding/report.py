@@ -207,8 +207,9 @@ def _draft(line: Line) -> Draft:
         agenda=agenda,
         phrases=_NO_PHRASES,
         now=line.now,
+        offered=line.offered,
     )
-    return Draft(Transcript(), Accumulator(offered=line.offered), context)
+    return Draft(Transcript(), Accumulator(), context)
 
 
 _NO_PHRASES = Phrases({}, {})
@@ -248,7 +249,7 @@ def _complete(draft: Draft, by: Words, dates: list[dict[str, Any]], times: list[
 def _date(draft: Draft, asked: AssistantReading | None, mention: DateMention) -> dict[str, Any]:
     if mention.problems == {Problem.PAST} and len(mention.candidates) == 1:
         return _day_entry(mention, mention.candidates[0], mention.candidates, mention.problems)
-    days, problem = settle_day(draft, [mention], asked if draft.held.offered else None)
+    days, problem = settle_day(draft, [mention], asked if draft.offered else None)
     settled = len(days) == 1 and problem is None and not _open(mention, days)
     problems = mention.problems if not settled else ()
     return _day_entry(mention, next(iter(days)) if settled else None, mention.candidates, problems)
@@ -261,7 +262,7 @@ def _open(mention: DateMention, days: Iterable[date]) -> bool:
 
 def _time(draft: Draft, mention: TimeMention) -> dict[str, Any]:
     doubtful = Problem.AMBIGUOUS in mention.problems
-    offered = {slot.at for slot in draft.held.offered}
+    offered = {slot.at for slot in draft.offered}
     at = settle_time(draft, mention.candidates) if mention.candidates else None
     return _time_entry(mention, at if not doubtful or at in offered else None, mention.candidates)
 
@@ -335,7 +336,7 @@ def _of_assistant(line: Line) -> dict[str, Any]:
 
 def _readback(draft: Draft, heard: AssistantReading) -> dict[str, Any]:
     """What an assistant turn restates and asks for."""
-    asked = _asked(draft.held.offered)
+    asked = _asked(draft.offered)
     dates = _values(_date(draft, asked, mention)["value"] for mention in heard.dates)
     times = _values(_time(draft, mention)["value"] for mention in heard.times)
     whole = len(dates) == len(times) == 1 and None not in (*dates, *times)

@@ -82,7 +82,7 @@ def _weekday_of_known(draft: Draft, mention: DateMention, known: date) -> bool:
     """A bare weekday stands for the day talked about, if no nearer such day is on offer."""
     if not means(mention, known):
         return False
-    return not any(slot.day in mention.candidates and slot.day != known for slot in draft.held.offered)
+    return not any(slot.day in mention.candidates and slot.day != known for slot in draft.offered)
 
 
 def time_of(draft: Draft, mention: TimeMention, heard: AssistantReading) -> time | None:

@@ -31,7 +31,7 @@ def settle_day(
     held = draft.held
     if held.details.date is not None and means(mention, held.details.date):
         return frozenset({held.details.date}), None
-    talked_of = {slot.day for slot in held.offered} if asked else set()
+    talked_of = {slot.day for slot in draft.offered} if asked else set()
     meant = frozenset(day for day in talked_of if means(mention, day))
     if (bare_weekday(mention) or len(mention.candidates) > 1) and len(meant) == 1:
         return meant, None
@@ -50,7 +50,7 @@ def settle_time(draft: Draft, candidates: Collection[time]) -> time | None:
         return held.details.time
     if len(candidates) == 1:
         return next(iter(candidates))
-    offered = {slot.at for slot in held.offered if day in (None, slot.day)} & set(candidates)
+    offered = {slot.at for slot in draft.offered if day in (None, slot.day)} & set(candidates)
     if len(offered) == 1:
         return offered.pop()
     free = {slot.at for slot in agenda.free if slot.day == day} & set(candidates)

@@ -17,7 +17,7 @@ from fsm.stages import Task
 
 def take_slot(draft: Draft, said: CallerReading, asked: AssistantReading | None, turn: Turn) -> None:
     """Hold the day and time that a caller turn gives; `asked` is the assistant turn that it answers."""
-    offered = draft.held.offered
+    offered = draft.offered
     if said.ordinal is not None and asked and asked.slots and len(offered) > 1:
         index = said.ordinal
         if -1 <= index < len(offered):
@@ -154,11 +154,11 @@ def _complete_from_offer(draft: Draft, turn: Turn, *, by_day: bool) -> None:
     held = draft.held
     day, at = held.details.date, held.details.time
     if by_day and at is None and not held.time_options:
-        fitting = [slot for slot in held.offered if slot.day == day]
+        fitting = [slot for slot in draft.offered if slot.day == day]
         if len(fitting) == 1:
             draft.out.hold("time", fitting[0].at, turn.number)
     if not by_day and day is None and not held.day_options:
-        fitting = [slot for slot in held.offered if slot.at == at]
+        fitting = [slot for slot in draft.offered if slot.at == at]
         if len(fitting) == 1:
             draft.out.hold("date", fitting[0].day, turn.number)
 

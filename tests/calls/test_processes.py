@@ -161,13 +161,19 @@ HALF_WRITTEN = {
             (SELECT id FROM consultations UNION SELECT id FROM appointment_bookings)""",
     "a booking whose call does not know of it": """
         SELECT b.id FROM consultations AS b JOIN voice_calls AS c ON c.id = b.voice_call_id
-        WHERE c.stage <> 'completato' OR json_extract(c.metadata, '$.bookingId') <> b.id""",
+        LEFT JOIN booking_extraction_state AS s ON s.conversation = c.id
+        WHERE s.stage IS NULL OR s.stage <> 'completato' OR json_extract(c.metadata, '$.bookingId') <> b.id""",
     "a completed call without a booking": """
-        SELECT id FROM voice_calls AS c WHERE stage = 'completato' AND NOT EXISTS
-            (SELECT 1 FROM consultations WHERE voice_call_id = c.id)""",
+        SELECT conversation FROM booking_extraction_state AS s WHERE stage = 'completato' AND NOT EXISTS
+            (SELECT 1 FROM consultations WHERE voice_call_id = s.conversation)""",
     "a call that counts other analyses than there are": """
-        SELECT id FROM voice_calls AS c WHERE last_analysis <>
-            (SELECT count(*) FROM call_analyses WHERE call_id = c.id)""",
+        SELECT conversation FROM booking_extraction_state AS s WHERE last_analysis <>
+            (SELECT count(*) FROM call_analyses WHERE call_id = s.conversation)""",
+    "a call without its conversation": """
+        SELECT id FROM voice_calls WHERE id NOT IN (SELECT conversation FROM booking_extraction_state)""",
+    "a booking that is not its call's one": """
+        SELECT id FROM consultations AS b WHERE status = 'confirmed' AND voice_call_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM call_bookings WHERE voice_call_id = b.voice_call_id AND booking_id = b.id)""",
     "a row that points nowhere": "PRAGMA foreign_key_check",
 }
 

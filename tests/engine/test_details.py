@@ -35,7 +35,7 @@ accumulators = st.builds(
     day_problem=st.none() | words,
     time_options=st.lists(times, max_size=3).map(tuple),
     time_problem=st.none() | words,
-    offered=st.lists(slots, max_size=3).map(tuple),
+    refused=st.none() | slots,
     stances=st.dictionaries(st.integers(1, 99), st.sampled_from(Stance), max_size=3),
     digits=words,
     spelled=words,
@@ -65,7 +65,7 @@ def test_it_comes_back_whole_from_the_store(held: Accumulator) -> None:
         {"silent": "molti"},
         {"phone_heard": "maybe"},
         {"stances": {"1": "maybe"}},
-        {"offered": [{"day": "2026-02-11"}]},
+        {"refused": {"day": "2026-02-11"}},
     ],
 )
 def test_what_is_no_accumulator_is_refused(stored: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from engine.supervisor import Supervisor, Told, metadata_of, opening_state, rest
 from engine.turns import Turn
 from fsm.booking import BookingMachine
 from fsm.stages import Stage, Task
-from storage import availability, bookings, calls, journal
+from storage import availability, bookings, calls, conversations, journal
 from storage.database import Database
 from storage.errors import StoreUnavailable
 from tests.engine.scene import DIALLED_LEAD, LINE, ROME, THREE, Scene, scene
@@ -142,7 +142,7 @@ async def test_an_analysis_without_an_event_is_recorded_with_the_availability_it
 
 async def test_the_stored_state_is_the_one_to_go_on_from(desk: Desk) -> None:
     await desk.complete()
-    stored = desk.call.do(lambda: calls.call_state(desk.call.conversation.call_id or ""))
+    stored = desk.call.do(lambda: conversations.state_of(desk.call.conversation.id))
     state = restored_state(stored)
     assert (state.held, state.stage, state.task, state.analyses) == (
         desk.supervisor.state.held, Stage.DATI_COMPLETI, Task.PRENOTA, 1,
@@ -159,7 +159,7 @@ async def test_the_stored_state_is_the_one_to_go_on_from(desk: Desk) -> None:
 )
 async def test_a_damaged_state_is_refused(desk: Desk, damage: dict[str, Any]) -> None:
     await desk.complete()
-    stored = desk.call.do(lambda: calls.call_state(desk.call.conversation.call_id or ""))
+    stored = desk.call.do(lambda: conversations.state_of(desk.call.conversation.id))
     with pytest.raises((ValidationError, ValueError)):
         restored_state(replace(stored, **damage))
 

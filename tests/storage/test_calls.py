@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.turns import Played, Speaker, Turn
-from storage import bookings, calls, journal, people
+from storage import bookings, calls, conversations, journal, people
 from storage.errors import StorageError
 from storage.results import Booking, BookingKind
 from tests.storage.playground import NOW, WEDNESDAY_15, Store, rome
@@ -64,11 +64,13 @@ def test_turns_are_stored_and_replaced_by_number(store: Store) -> None:
 
 def test_analyses_follow_one_another(store: Store) -> None:
     call_id = open_call(store)
-    fresh = store.do(calls.call_state, call_id)
+    fresh = store.do(conversations.state_of, call_id)
+    assert fresh is not None
     assert (fresh.stage, fresh.last_analysis, fresh.last_turn, fresh.state) == ("nessun_intento", 0, 0, None)
     analyse(store, call_id, 1)
     analyse(store, call_id, 2, state={"date": "2026-02-12"}, stage="dati_completi")
-    state = store.do(calls.call_state, call_id)
+    state = store.do(conversations.state_of, call_id)
+    assert state is not None
     assert (state.stage, state.task, state.last_analysis, state.last_turn) == (
         "dati_completi",
         "prenota",
@@ -82,8 +84,9 @@ def test_analyses_follow_one_another(store: Store) -> None:
     for wrong in (2, 4):
         with pytest.raises(StorageError, match="does not follow"):
             analyse(store, call_id, wrong)
+    assert store.do(conversations.state_of, "unknown") is None
     with pytest.raises(StorageError, match="no call"):
-        store.do(calls.call_state, "unknown")
+        store.do(calls.note_metadata, "unknown", {})
 
 
 def test_a_call_ends_once(store: Store) -> None:
@@ -93,20 +96,29 @@ def test_a_call_ends_once(store: Store) -> None:
     store.later(seconds=90)
     store.do(calls.finish_call, call_id, now=store.now, reason="hangup", metadata={"x": 1})
     store.later(seconds=5)
-    store.do(calls.finish_call, call_id, now=store.now, reason="later", stage="errore")
+    store.do(calls.finish_call, call_id, now=store.now, reason="later")
     (line,) = store.do(calls.list_calls)
     assert (line.duration, line.end_reason, line.stage) == (timedelta(seconds=90), "hangup", "raccolta_dati")
     assert line.callback_requested and not line.interrupted
-    assert store.do(calls.call_state, call_id).metadata == {"callbackRequested": True, "x": 1}
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None
+    assert detail.metadata == {
+        "bookingCreated": False,
+        "bookingId": None,
+        "bookingType": None,
+        "googleMeetLink": None,
+        "callbackRequested": True,
+        "x": 1,
+    }
 
 
 def test_calls_of_a_killed_server_are_closed_and_their_holds_expire(store: Store) -> None:
-    ended, left = open_call(store), open_call(store)
+    ended, left = open_call(store, server="a"), open_call(store, server="a")
     store.do(calls.finish_call, ended, now=store.now, reason="hangup")
     held = store.hold(conversation=left)
     store.later(minutes=1)
-    assert store.do(calls.close_interrupted, store.now) == [left]
-    assert store.do(calls.close_interrupted, store.now) == []
+    assert store.do(calls.close_interrupted, store.now, "a") == [left]
+    assert store.do(calls.close_interrupted, store.now, "a") == []
     detail = store.do(calls.call_detail, left)
     assert detail is not None
     assert (detail.call.end_reason, detail.call.interrupted) == ("interrotta", True)

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from pydantic import ValidationError
 
-from storage import bookings, calls, journal, locks, people
+from storage import bookings, calls, conversations, journal, locks, people
 from storage.database import Database, current
 from storage.errors import Overtaken, StorageError, StoreUnavailable
 from storage.models import Client, Consultant, proxy
@@ -95,9 +95,10 @@ async def test_overtaken_work_leaves_nothing(store: Store) -> None:
     assert seen == ["worked", "asked"]
     for table in ("slot_locks", "pending_bookings", "consultations", "transitions", "call_analyses"):
         assert store.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
-    assert store.do(calls.call_state, call_id).last_analysis == 0
+    assert store.rows("SELECT last_analysis, stage FROM booking_extraction_state") == [(0, "nessun_intento")]
     await store.database.run(work, still_valid=lambda: True)
-    assert store.do(calls.call_state, call_id).last_analysis == 1
+    state = store.do(conversations.state_of, call_id)
+    assert state is not None and (state.last_analysis, state.stage) == (1, "completato")
     assert store.faults() == []
 
 

@@ -151,7 +151,7 @@ async def test_sigterm_stops_the_server() -> None:
         raise AssertionError("nobody calls")
 
     app, ready = init_app(Parts(answer, SystemClock())), asyncio.Queue[str]()
-    serving = asyncio.create_task(serve(app, ServerSettings(port=0, drain_s=1), ready=ready.put_nowait))
+    serving = asyncio.create_task(serve(app, ServerSettings(port=0, drain_s=1), ready=ready.put))
     address = await asyncio.wait_for(ready.get(), 5)
     assert address.startswith("http://127.0.0.1:")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from engine.ports import Clock
-from storage import seed
+from storage import conversations, seed
 from storage.bookings import all_in_force, bookings_of_call
 from storage.database import Database
 from storage.models import VoiceCall
@@ -178,8 +178,9 @@ def _read(bridge_call_id: str) -> tuple[bool, Outcome]:
     row = VoiceCall.get_or_none(VoiceCall.bridge_call_id == bridge_call_id)
     if row is None:
         return False, Outcome(None)
+    state = conversations.state_of(row.id)
     in_force = tuple(booking for booking in bookings_of_call(row.id) if booking.in_force)
-    return row.ended_at is not None, Outcome(row.stage, in_force)
+    return row.ended_at is not None, Outcome(state.stage if state else None, in_force)
 
 
 # --- Tables ---------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _seed() -> dict[str, str]:
         "moved": _call(marco, "+393401111111", 4, client=ada),
         "booked": _call(marco, "+393401111111", 5, client=ada),
     }
-    calls.close_interrupted(NOW + timedelta(hours=6))
+    calls.close_unattended(NOW + timedelta(hours=6))
     made["running"] = _call(marco, "+393402222222", 7)
     _book(made["booked"], marco, SLOT, client=ada)
     _book(
