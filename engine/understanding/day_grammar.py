@@ -17,6 +17,7 @@ from engine.understanding.days import (
     Nth,
     Offset,
     Weekday,
+    WeekdayBeside,
     Which,
     Written,
 )
@@ -112,6 +113,8 @@ _FEASTS = phrase_table(italian.FEASTS)
 _COMING = phrase_table(dict.fromkeys(italian.COMING_AFTER, True))
 _EVERY = phrase_table(dict.fromkeys(italian.EVERY, True))
 _BESIDE = phrase_table(italian.BESIDE)
+_OTHER_ONE = phrase_table(dict.fromkeys(italian.OTHER_ONE, True))
+_FROM_HERE = phrase_table(dict.fromkeys(italian.FROM_HERE, True))
 _HOUR_ARTICLES = frozenset({"alle", "le", "alla", "ore", "dalle", "dopo", "prima", "verso"})
 _DIGITS = frozenset("0123456789")
 _MONTHS = italian.MONTHS | italian.SHORT_MONTHS
@@ -207,15 +210,21 @@ def _relative(tokens: Tokens, i: int) -> Atom | None:
 
 
 def _within(tokens: Tokens, i: int) -> Atom | None:
-    """ "tra tre giorni", "fra una settimana esatta"."""
-    span = _span_at(tokens, i + 1)
+    """ "tra tre giorni", "fra una settimana esatta", "da qui a un mese"."""
+    here = phrase_at(tokens, i, _FROM_HERE)
+    if here is None and word(tokens, i) not in italian.IN:
+        return None
+    span = _span_at(tokens, i + 1 if here is None else here[1])
     if span is None:
         return None
     days, months, end = span
     if word(tokens, end) in italian.NOT_CALENDAR or word(tokens, end) in italian.AND:
         return None
     if word(tokens, end) in italian.EXACTLY:
-        end += 1
+        return Atom(i, end + 1, Offset(days, months), "relative")
+    loose = italian.LOOSE_DAYS.get(days) if word(tokens, end - 1) == "giorni" else None
+    if loose is not None:
+        return Atom(i, end, Doubtful((Offset(loose), Offset(days))), "relative")
     return Atom(i, end, Offset(days, months), "relative")
 
 
@@ -235,6 +244,10 @@ def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
     days, months, end = span
     if word(tokens, end) == italian.AGO:
         return Atom(i, end + 1, Offset(-days, -months), "relative")
+    beside = _fixed_beside(tokens, end) if not months else None
+    if beside is not None:
+        ahead, day, end = beside
+        return Atom(i, end, Beside(day, ahead * days), "relative")
     if days != 7:
         return None
     if word(tokens, end) in italian.EXACTLY:
@@ -247,11 +260,25 @@ def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
 # --- Weekdays -------------------------------------------------------------------------------------------------
 
 
+def _fixed_beside(tokens: Tokens, i: int) -> tuple[int, Day, int] | None:
+    """ "dopo Pasqua", "prima del 20": 1 or -1, the day that has a place of its own, and the index after it."""
+    ahead = italian.BESIDE_WORDS.get(word(tokens, i))
+    if ahead is None or tokens[i].cut:
+        return None
+    if word(tokens, i + 1) in italian.DAY_ARTICLES and (number := _announced_day(tokens, i + 1)) is not None:
+        return ahead, number.day, number.end
+    at = i + 2 if word(tokens, i + 1) in italian.OF_THE else i + 1
+    atom = _feast(tokens, at) or _with_month(tokens, at)
+    return None if atom is None else (ahead, atom.day, atom.end)
+
+
 def _weekday_number(tokens: Tokens, i: int) -> int | None:
     said = word(tokens, i)
     full = italian.WEEKDAYS.get(said)
     if full is not None:
-        return full
+        return None if said in italian.ALSO_NAMES and word(tokens, i - 1) in italian.NAME_LEADS else full
+    if word(tokens, i + 1) == "di" and said in italian.SPLIT_WEEKDAYS:
+        return italian.SPLIT_WEEKDAYS[said]
     short = italian.SHORT_WEEKDAYS.get(said)
     if short is not None and (len(tokens) == 1 or day_number_at(tokens, i + 1) is not None):
         return short
@@ -262,24 +289,55 @@ def _weekday(tokens: Tokens, i: int) -> Atom | None:
     weekday = _weekday_number(tokens, i)
     if weekday is None:
         return None
-    which, weeks, end = _after_weekday(tokens, i + 1, weekday)
-    if isinstance(weeks, Doubtful):
-        return Atom(i, end, weeks, "weekday")
-    return Atom(i, end, Weekday(weekday, which, weeks), "weekday")
+    day, end = _after_weekday(tokens, i + 1, weekday)
+    return Atom(i, end, day, "weekday")
 
 
-def _after_weekday(tokens: Tokens, i: int, weekday: int) -> tuple[Which, tuple[int, ...] | Doubtful, int]:
-    """What is said of a weekday behind it, and the index after that."""
+def _after_weekday(tokens: Tokens, i: int, weekday: int, which: Which = Which.BARE) -> tuple[Day, int]:
+    """The weekday with what is said of it behind it, and the index after that."""
+    beside = _fixed_beside(tokens, i)
+    if beside is not None:
+        return WeekdayBeside(weekday, beside[0], beside[1]), beside[2]
+    said, weeks, end = _qualified_behind(tokens, i, weekday)
+    other = _other_one(tokens, end)
+    if isinstance(weeks, tuple) and not weeks:
+        if word(tokens, end) == "non" and word(tokens, end + 1) in italian.THIS:
+            other = _other_one(tokens, end + 2)
+            return _NotThis(weekday), end + 2 if other is None else other
+        if other is not None and word(tokens, end) == "non" and which is Which.THIS:
+            return Weekday(weekday, which), other
+    if isinstance(weeks, tuple):
+        return Weekday(weekday, which if said is Which.BARE else said, weeks), end
+    return weeks, end
+
+
+def _other_one(tokens: Tokens, i: int) -> int | None:
+    """The index after "quello dopo", "ma il prossimo", "non il prossimo" that begins at `i`."""
+    at = i + 1 if word(tokens, i) in italian.BUT or word(tokens, i) == "non" else i
+    found = phrase_at(tokens, at, _OTHER_ONE)
+    return None if found is None else found[1]
+
+
+def _not_this(tokens: Tokens, i: int) -> Atom | None:
+    """ "non questo giovedì, quello dopo"."""
+    if word(tokens, i + 1) not in italian.THIS or (weekday := _weekday_number(tokens, i + 2)) is None:
+        return None
+    end = _other_one(tokens, i + 3)
+    return None if end is None else Atom(i, end, _NotThis(weekday), "weekday")
+
+
+def _qualified_behind(tokens: Tokens, i: int, weekday: int) -> tuple[Which, tuple[int, ...] | Day, int]:
     said = word(tokens, i)
+    if (week := phrase_at(tokens, i, _WEEKS)) is not None:
+        return Which.BARE, week[0], week[1]
     if said in italian.NEXT_AFTER or (said == "dopo" and not _goes_on(tokens, i + 1)):
         return Which.NEXT, (), i + 1
     if said in italian.LAST:
         return Which.LAST, (), i + 1
     if (found := phrase_at(tokens, i, _COMING)) is not None:
         return Which.COMING, (), found[1]
-    if said == "a" and word(tokens, i + 1) in ("otto", "8"):
-        bare = Weekday(weekday)
-        return Which.BARE, Doubtful((bare, Weekday(weekday, Which.NEXT))), i + 2
+    if said == "a" and (days := italian.DAYS_TO.get(word(tokens, i + 1))) is not None:
+        return Which.BARE, _Later(weekday, days // 7), i + 2
     skip = i + 1 if said in italian.OF or said in italian.ARTICLES or said == "quell" else i
     if (week := phrase_at(tokens, skip, _WEEKS)) is not None:
         return Which.BARE, week[0], week[1]
@@ -311,20 +369,45 @@ class _Later:
         return Offset(self.weeks * 7).on(Weekday(self.weekday).coming(today))
 
 
+@dataclass(frozen=True, slots=True)
+class _NotThis:
+    """Not the coming weekday but the one after it; on that very weekday "questo" may have been today."""
+
+    weekday: int
+
+    def on(self, today: date) -> Meaning:
+        """See `Day.on`."""
+        if today.weekday() == self.weekday:
+            return Weekday(self.weekday, Which.NEXT).on(today)
+        return _Later(self.weekday, 1).on(today)
+
+
 def _qualified_weekday(tokens: Tokens, i: int) -> Atom | None:
     """ "questo mercoledì", "il prossimo mercoledì", "lo scorso venerdì"."""
     said = word(tokens, i)
     weekday = _weekday_number(tokens, i + 1)
     if weekday is None:
         return None
+    if said in italian.LAST_NTH:
+        return _last_weekday(tokens, i, weekday)
     if said in italian.LAST_BEFORE:
         return Atom(i, i + 2, Weekday(weekday, Which.LAST), "weekday")
     if said in italian.NEXT:
+        if word(tokens, i + 2) == "non" and word(tokens, i + 3) in italian.THIS:
+            return Atom(i, i + 4, _NotThis(weekday), "weekday")
         return Atom(i, i + 2, Weekday(weekday, Which.NEXT), "weekday")
-    which, weeks, end = _after_weekday(tokens, i + 2, weekday)
-    if isinstance(weeks, Doubtful):
-        return Atom(i, end, weeks, "weekday")
-    return Atom(i, end, Weekday(weekday, Which.THIS if which is Which.BARE else which, weeks), "weekday")
+    day, end = _after_weekday(tokens, i + 2, weekday, Which.THIS)
+    return Atom(i, end, day, "weekday")
+
+
+def _last_weekday(tokens: Tokens, i: int, weekday: int) -> Atom:
+    """ "l'ultimo venerdì": the one gone by, or the month's; "l'ultimo venerdì è il 31" says which."""
+    at = i + 3
+    if word(tokens, i + 2) in italian.AND and word(tokens, at) in italian.DAY_ARTICLES:
+        number = day_number_at(tokens, at + 1)
+        if number is not None:
+            return Atom(i, number.end, Both(Weekday(weekday), number.day), "number")
+    return Atom(i, i + 2, Doubtful((Weekday(weekday, Which.LAST), Nth(-1, weekday))), "weekday")
 
 
 def _every(tokens: Tokens, i: int) -> Atom | None:
@@ -408,6 +491,12 @@ def day_number_at(tokens: Tokens, i: int) -> Atom | None:
         return None
     day, end = number
     after = word(tokens, end)
+    month = _month_number(tokens, end)
+    if month is not None:
+        year, end = year_at(tokens, end + 2)
+        return Atom(i, end, Written(day, month, year), "number")
+    if word(tokens, i) == "primo" and (after in italian.WEEKEND_STARTS or after in italian.COUNTED):
+        return None
     if after in italian.COUNTED and not (after in ("ore", "ora") and number_at(tokens, end + 1)):
         return None
     if end < len(tokens) and not tokens[end].cut and (number_at(tokens, end) or after in italian.MONEY):
@@ -423,6 +512,15 @@ def day_number_at(tokens: Tokens, i: int) -> Atom | None:
         return None
     doubtful = word(tokens, i) == "primo" and after not in italian.AFTER_FIRST
     return Atom(i, end, Written(day, doubtful=doubtful), "number")
+
+
+def _month_number(tokens: Tokens, i: int) -> int | None:
+    """The month in "il tre del quattro", where "del quattro" is at `i`."""
+    if word(tokens, i) != "del" or tokens[i].cut or (number := number_at(tokens, i + 1)) is None:
+        return None
+    after = word(tokens, number[1])
+    named = after in _MONTHS or after in italian.OF - {"del"} or after in italian.COUNTED
+    return number[0] if number[1] == i + 2 and 1 <= number[0] <= _MONTHS_A_YEAR and not named else None
 
 
 def _separated(tokens: Tokens, i: int, *, announced: bool) -> Atom | None:
@@ -491,16 +589,19 @@ def _announced_day(tokens: Tokens, i: int) -> Atom | None:
 def _nth(tokens: Tokens, i: int) -> Atom | None:
     """ "il primo lunedì di marzo", "l'ultimo venerdì del mese", "il terzo giorno di ottobre"."""
     if word(tokens, i) in italian.LAST_NTH:
-        nth, end = -1, i + 1
+        nth, end = italian.LAST_NTH[word(tokens, i)], i + 1
     else:
         found = ordinal_at(tokens, i)
         if found is None:
             return None
         nth, end = found
     weekday = _weekday_number(tokens, end)
-    if weekday is None and word(tokens, end) != "giorno":
+    if (weekday is None and word(tokens, end) != "giorno") or tokens[end].cut:
         return None
     end += 1
+    beside = _fixed_beside(tokens, end) if weekday is not None and nth > 0 else None
+    if weekday is not None and beside is not None:
+        return Atom(i, beside[2], WeekdayBeside(weekday, beside[0] * nth, beside[1]), "nth")
     month = month_at(tokens, end)
     if month is not None:
         year, end = year_at(tokens, month[1])
@@ -511,10 +612,14 @@ def _nth(tokens: Tokens, i: int) -> Atom | None:
         return Atom(i, ahead[1], Nth(nth, weekday, months=ahead[0]), "nth")
     if at > end and word(tokens, at) == italian.MONTH_NOUN:
         return Atom(i, at + 1, Nth(nth, weekday), "nth")
-    if nth == 1 and weekday is not None:
+    if weekday is None:
+        return None
+    if nth == 1:
         end += word(tokens, end) in italian.FREE
-        return Atom(i, end, Doubtful((Weekday(weekday),)), "nth")
-    return None
+        return Atom(i, end, Doubtful((Weekday(weekday, Which.THIS),)), "nth")
+    if nth == -1:
+        return _last_weekday(tokens, i, weekday)
+    return Atom(i, end, Doubtful((Weekday(weekday), Nth(nth, weekday))), "nth")
 
 
 def _beside(tokens: Tokens, i: int) -> Atom | None:
@@ -561,13 +666,14 @@ def _rules() -> dict[str, list[_Rule]]:
         (_feast, _FEASTS),
         (_beside, _BESIDE),
         (_week_then_weekday, _WEEKS),
-        (_weekday, {**italian.WEEKDAYS, **italian.SHORT_WEEKDAYS}),
+        (_weekday, {**italian.WEEKDAYS, **italian.SHORT_WEEKDAYS, **italian.SPLIT_WEEKDAYS}),
         (_qualified_weekday, italian.THIS | italian.NEXT),
         (_nth, [*ORDINALS, *italian.LAST_NTH]),
         (_qualified_weekday, italian.LAST_BEFORE),
+        (_not_this, ["non"]),
         (_every, _EVERY),
         (_announced_day, [*italian.DAY_ARTICLES, "giorno", "all"]),
-        (_within, italian.IN),
+        (_within, [*italian.IN, *_FROM_HERE]),
         (_with_month, [*spelled(), "primo"]),
         (_ago_or_exact, spelled()),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -115,9 +115,9 @@ class Weekday:
             return _meaning(coming - _WEEK if coming - _WEEK < today else coming - 2 * _WEEK, past=True)
         if self.which is Which.NEXT:
             return _meaning(coming, coming + _WEEK)
-        if self.which is not Which.COMING and today.weekday() == self.weekday:
+        if self.which is Which.THIS and today.weekday() == self.weekday:
             return _meaning(today, coming)
-        return _meaning(coming)
+        return _meaning(coming)  # on a Monday "lunedì" is the next: today would be "oggi"
 
     def coming(self, today: date) -> date:
         """The first such day after `today`."""
@@ -247,16 +247,43 @@ class Doubtful:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """So many days from another day: "l'indomani del 13 febbraio"."""
+    """So many days from another day: "l'indomani del 13 febbraio", "due giorni dopo Pasqua"."""
 
     day: Day
     days: int
 
     def on(self, today: date) -> Meaning:
         """See `Day.on`."""
-        meaning = self.day.on(today)
-        days = (_shift(day, days=self.days) for day in meaning.days)
-        return Meaning(tuple(day for day in days if day is not None), meaning.problems)
+        return _counted_from(self.day, today, lambda day: _shift(day, days=self.days), reach=self.days)
+
+
+def _counted_from(day: Day, today: date, step: Callable[[date], date | None], *, reach: int) -> Meaning:
+    """What lies a `step` from `day`: from one just gone by, at most `reach` days ago, where that is still to come."""
+    for seen_from in (_shift(today, days=-max(reach, 0)), today):
+        meaning = day.on(seen_from or today)
+        days = tuple(sorted(found for near in meaning.days if (found := step(near)) is not None))
+        if days and min(days) >= today:
+            return Meaning(days, meaning.problems - {Problem.PAST})
+    return Meaning(days, meaning.problems - {Problem.PAST} | {Problem.PAST}) if days else _IMPOSSIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class WeekdayBeside:
+    """The n-th such weekday after (or, with a negative `nth`, before) another day: "il martedì dopo Pasqua"."""
+
+    weekday: int
+    nth: int
+    day: Day
+
+    def on(self, today: date) -> Meaning:
+        """See `Day.on`."""
+        return _counted_from(self.day, today, self._from, reach=7 * self.nth)
+
+    def _from(self, day: date) -> date | None:
+        ahead = self.weekday - day.weekday()
+        if self.nth > 0:
+            return _shift(day, days=(ahead - 1) % 7 + 1 + (self.nth - 1) * 7)
+        return _shift(day, days=-((-ahead - 1) % 7 + 1) + (self.nth + 1) * 7)
 
 
 @dataclass(frozen=True, slots=True)

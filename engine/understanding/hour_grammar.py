@@ -50,6 +50,8 @@ class Clock:
             return (time(self.part.hours[self.hour], self.minute),)
         if self.part is None and part is not None and self.fits(part):
             return (time(part.hours[self.hour], self.minute),)
+        if self.hour == _NOON:
+            return (time(_NOON, self.minute),)  # at midnight one says so, or "di notte"
         return (
             time(self.hour % _HALF_DAY, self.minute),
             time(self.hour % _HALF_DAY + _HALF_DAY, self.minute),
@@ -59,15 +61,13 @@ class Clock:
         """Whether a part of the day said elsewhere in the turn can be meant of this hour."""
         meant = part.hours.get(self.hour)
         ends = part.ends.hour if part.ends is not None else _HOURS
-        return meant is not None and part.begins.hour <= meant <= ends
+        return meant is not None and part.begins.hour <= (meant or ends % _HOURS or _HOURS) <= ends
 
-    def contradicts_its_part(self) -> bool:
-        """Whether the part of the day said with it does not fit: "alle 15 di mattina"."""
-        if self.part is None:
-            return False
+    def contradicts(self, part: italian.Part) -> bool:
+        """Whether a part of the day said right with it does not fit: "alle 15 di mattina"."""
         if self.fixed or self.hour > _HALF_DAY or self.hour == 0:
-            return self.hour % _HOURS not in self.part.hours.values()
-        return self.hour not in self.part.hours
+            return self.hour % _HOURS not in part.hours.values()
+        return self.hour not in part.hours
 
 
 _MINUTE_WORDS = phrase_table(italian.MINUTE_WORDS)
@@ -108,9 +108,12 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool
     found = _with_tail(tokens, found)
     if not strong and not as_bound and at > lead and not _means_hours(tokens, lead, at, found):
         return None
+    if said in _OF_ONE and found.hour != 1 and not found.minute and found.part is None:
+        found = replace(found, doubtful=True)  # of hours one says "alle undici"; this may be the 11th
     return replace(found, start=i, approximate=found.approximate or approximate)
 
 
+_OF_ONE = frozenset({"all", "dall", "dell"})
 _OF_LEADS = frozenset({"delle", "dell", "dalle", "dall", "dalla"})
 _SLOT_WORDS = frozenset(
     {"quella", "quello", "slot", "appuntamento", "appuntamenti", "posto", "orario", "consulenza", "incontro"}
@@ -207,16 +210,17 @@ def _minutes_at(tokens: Tokens, i: int, *, spoken_only: bool) -> tuple[int, int,
         found = phrase_at(tokens, i + 1, _MINUTE_WORDS)
         if found is not None and word(tokens, i + 2) != "ora":
             return found[0], found[1], False
-        number = _minute_number(tokens, i + 1)
+        number = _minute_number(tokens, i + 1 + (word(tokens, i + 1) in ("minuti", "minuto")))
         if number is not None:
             minute, end = number
             unlikely = minute < _HOURS and minute % 5 != 0
             return (minute, end, unlikely) if not (spoken_only and unlikely) else (0, i, False)
     elif not spoken_only and i < len(tokens) and not tokens[i].cut:
         number = _minute_number(tokens, i)
-        clear = word(tokens, i)[:1] in "012345" or (number is not None and number[0] > 10)
+        clear = word(tokens, i)[:1] in "012345" or (number is not None and (number[0] > 10 or not number[0]))
         if number is not None and clear and len(word(tokens, i)) > 1 and number_at(tokens, number[1]) is None:
-            return number[0], number[1], not (number[0] > 14 or word(tokens, i)[0].isdigit())
+            surely = number[0] > 14 or number[0] == 0 or word(tokens, i)[0].isdigit()
+            return number[0], number[1], not surely
     return 0, i, False
 
 
@@ -308,23 +312,33 @@ def more_clocks(tokens: Tokens, first: Clock) -> list[Clock]:
             at, listing = end, True
         else:
             break
-        number = number_at(tokens, at)
-        if number is None or not 1 <= number[0] <= _HOURS or word(tokens, at) in ("un", "uno", "una"):
+        clock = _listed(tokens, at)
+        if clock is None:
             break
-        half = (
-            phrase_at(tokens, number[1] + 1, _MINUTE_WORDS)
-            if word(tokens, number[1]) in italian.AND
-            else None
-        )
-        minute, after = half if half is not None else (0, number[1])
-        if counts(tokens, after) or word(tokens, after) in italian.MONTHS:
-            break
-        clock = _with_tail(
-            tokens, Clock(at, after, number[0], minute, fixed=word(tokens, at)[0] == "0", listed=True)
-        )
         found.append(clock)
         end = clock.end
     return found
+
+
+def _listed(tokens: Tokens, i: int) -> Clock | None:
+    """A further hour of a list: "11", "14:30", "tre e mezza"."""
+    said = word(tokens, i)
+    if said[:1].isdigit() and digits(said) is None:
+        written = _digital(tokens, i, alone=False, strong=False)
+        return None if written is None else _with_tail(tokens, replace(written, listed=True))
+    number = number_at(tokens, i)
+    if number is None or not 1 <= number[0] <= _HOURS or said in ("un", "uno", "una"):
+        return None
+    minute, after = 0, number[1]
+    if word(tokens, after) in italian.AND:
+        more = _minute_number(tokens, after + 1)
+        if (half := phrase_at(tokens, after + 1, _MINUTE_WORDS)) is not None:
+            minute, after = half
+        elif more is not None and more[0] > _HOURS:
+            minute, after = more
+    if counts(tokens, after) or word(tokens, after) in italian.MONTHS:
+        return None
+    return _with_tail(tokens, Clock(i, after, number[0], minute, fixed=said[0] == "0", listed=True))
 
 
 def _list_goes_on(tokens: Tokens, i: int) -> bool:

@@ -37,8 +37,11 @@ class DateMention(Words):
 
     @property
     def value(self) -> date | None:
-        """The day meant, when only one fits and nothing is wrong with it."""
-        return self.candidates[0] if len(self.candidates) == 1 and not self.problems else None
+        """The day meant, when only one fits; one that is gone by too, which PAST says beside it."""
+        return self.candidates[0] if len(self.candidates) == 1 and self.problems <= _STILL_CLEAR else None
+
+
+_STILL_CLEAR = frozenset({Problem.PAST})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from engine.understanding.day_grammar import (
     word,
     year_at,
 )
-from engine.understanding.days import Day, Written, months_on
+from engine.understanding.days import Day, Weekday, Written, months_on
 from engine.understanding.hour_grammar import Clock, bound, clock_at, counts
 from engine.understanding.it import calendar as italian
-from engine.understanding.numbers import number_at
+from engine.understanding.it.numbers import ORDINALS
+from engine.understanding.numbers import number_at, ordinal_at
 from engine.understanding.text import Token
 
 Tokens = Sequence[Token]
@@ -31,13 +32,23 @@ _WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch over tokens `start` to `end` (exclusive): of days, as seen from today, or of hours."""
+    """A stretch over tokens `start` to `end` (exclusive): of days, as seen from today, or of hours by its bounds."""
 
     start: int
     end: int
     days: Callable[[date], Days] | None = None
-    time_from: time | None = None
-    time_to: time | None = None
+    first: Clock | None = None
+    last: Clock | None = None
+
+    def hours(self, part: italian.Part | None = None) -> tuple[time | None, time | None]:
+        """From when to when; a `part` of the day said beside it helps where it fits."""
+        ends = (self.last, self.first)
+        part = next((clock.part for clock in ends if clock is not None and clock.part is not None), part)
+        begin = bound(self.first, part) if self.first is not None else None
+        finish = bound(self.last, part, begin) if self.last is not None else None
+        if self.first is not None and begin is not None and finish is not None and finish <= begin:
+            begin = min(self.first.readings(part), default=begin)  # "dalle tre all'una"
+        return begin, finish
 
 
 def bounded_at(tokens: Tokens, i: int) -> Stretch | None:
@@ -54,12 +65,10 @@ def bounded_at(tokens: Tokens, i: int) -> Stretch | None:
 
 def _hours(tokens: Tokens, start: int, first: Clock | None, last: Clock | None) -> Stretch | None:
     end = (last or first).end  # type: ignore[union-attr]
-    part = next((clock.part for clock in (last, first) if clock is not None and clock.part is not None), None)
-    begin = bound(first, part) if first is not None else None
-    finish = bound(last, part, begin) if last is not None else None
-    if (first is not None and begin is None) or (last is not None and finish is None):
-        return None
-    return Stretch(start, end, time_from=begin, time_to=finish)
+    found = Stretch(start, end, first=first, last=last)
+    begin, finish = found.hours()
+    missing = (first is not None and begin is None) or (last is not None and finish is None)
+    return None if missing else found
 
 
 def _hour(tokens: Tokens, i: int, *, minutes: bool = True) -> Clock | None:
@@ -104,8 +113,8 @@ def _from_hour(tokens: Tokens, i: int) -> Stretch | None:
     elif word(tokens, at) not in ("dalle", "dall", "dalla"):
         return None
     first = _hour(tokens, at)
-    if first is None:
-        return None
+    if first is None or (word(tokens, at) == "dall" and (first.hour != 1 or word(tokens, first.end) == "al")):
+        return None  # "dall'11" is a day, "dall'1 al 10" too
     end = first.end
     if word(tokens, end) in ("fino", "sino"):
         end += 1
@@ -125,9 +134,10 @@ def _from_hour(tokens: Tokens, i: int) -> Stretch | None:
 
 def _one_sided_hour(tokens: Tokens, i: int) -> Stretch | None:
     """ "dopo le 15", "prima delle 12", "entro le 14", "fino a mezzogiorno", "non oltre le 18"."""
-    at = i + 2 if word(tokens, i) == "non" else i + 1
-    if word(tokens, i) == "non" and word(tokens, i + 1) != "oltre":
+    side = phrase_at(tokens, i, _SIDES)
+    if side is None:
         return None
+    after, at = side
     if word(tokens, at) in ("di", "a", "del") and word(tokens, at + 1) in italian.NAMED_HOURS:
         at += 1
     elif word(tokens, at) not in _HOUR_ARTICLES and word(tokens, at) not in italian.NAMED_HOURS:
@@ -135,9 +145,10 @@ def _one_sided_hour(tokens: Tokens, i: int) -> Stretch | None:
     clock = _hour(tokens, at)
     if clock is None:
         return None
-    return (
-        _hours(tokens, i, clock, None) if word(tokens, i) in italian.AFTER else _hours(tokens, i, None, clock)
-    )
+    return _hours(tokens, i, clock, None) if after else _hours(tokens, i, None, clock)
+
+
+_SIDES = phrase_table(italian.SIDES)
 
 
 def _dashed(tokens: Tokens, i: int) -> Stretch | None:
@@ -171,6 +182,8 @@ def _span(
     if first is not None:
         days = first.on(today).days
         begin = min(days, default=None)
+        if last is not None and isinstance(first, Weekday) and first.only_names_a_day():
+            begin = today if first.weekday == today.weekday() else begin  # "da lunedì a venerdì", on a Monday
         if begin is not None and after:
             begin = max(days) + _ONE
     if last is not None:
@@ -202,8 +215,8 @@ def _two_days(tokens: Tokens, i: int, first: DayWords | None, links: frozenset[s
         return None
     begin = first.day
     final = last.atoms[-1].day
-    if isinstance(begin, Written) and begin.month is None and isinstance(final, Written):
-        begin = replace(begin, month=final.month, year=final.year)
+    if isinstance(begin, Written) and begin.year is None and isinstance(final, Written):
+        begin = replace(begin, month=begin.month or final.month, year=final.year)
     elif len(first.atoms) > 1 or len(last.atoms) > 1:
         number = first.atoms[-1].day
         if isinstance(number, Written) and number.month is None and isinstance(final, Written):
@@ -212,9 +225,15 @@ def _two_days(tokens: Tokens, i: int, first: DayWords | None, links: frozenset[s
 
 
 def _between_days(tokens: Tokens, i: int) -> Stretch | None:
-    """ "tra lunedì e mercoledì", "tra il 13 e il 15 luglio"."""
+    """ "tra lunedì e mercoledì", "tra il 13 e il 15 luglio", "tra marzo e aprile"."""
     if word(tokens, i + 2) in italian.UNITS:
         return None
+    if word(tokens, i + 1) in italian.MONTHS and word(tokens, i + 2) in italian.AND:
+        last = word(tokens, i + 3)
+        if last in italian.MONTHS:
+            year, end = year_at(tokens, i + 4)
+            months = italian.MONTHS[word(tokens, i + 1)], italian.MONTHS[last]
+            return Stretch(i, end, days=partial(_months, *months, year))
     return _two_days(tokens, i, _day(tokens, i + 1), italian.AND)
 
 
@@ -240,25 +259,34 @@ def _from_day(tokens: Tokens, i: int) -> Stretch | None:
 def _one_sided_day(tokens: Tokens, i: int) -> Stretch | None:
     """ "dopo mercoledì", "prima del 20 aprile", "entro il 15", "fino a venerdì", "entro due settimane"."""
     said = word(tokens, i)
-    if said in italian.AFTER and word(tokens, i + 1) == "domani":
+    side = phrase_at(tokens, i, _SIDES)
+    if side is None or (said == "dopo" and word(tokens, i + 1) == "domani"):
         return None
-    at = i + 2 if said == "non" else i + 1
-    if said == "non" and word(tokens, i + 1) != "oltre":
-        return None
+    after, at = side
     if said == "entro" and (number := number_at(tokens, at)) is not None:
         unit = italian.UNITS.get(word(tokens, number[1]))
         if unit is not None:
             return Stretch(i, number[1] + 1, days=partial(_within, unit[0] * number[0], unit[1] * number[0]))
-    if word(tokens, at) in ("di", "del", "dell", "a", "al", "all"):
+    if word(tokens, at) in ("di", "del", "dell", "della", "a", "al", "all", "alla"):
         at += 1
     elif said in ("prima", "fino", "sino"):
         return None
+    before = "prima" in (said, word(tokens, i + 1)) and not after
     day = _day(tokens, at)
-    if day is None:
+    if day is not None:
+        first, last = (day.day, None) if after else (None, day.day)
+        left_out = after and said != "non"
+        return Stretch(i, day.end, days=partial(_span, first, last, before=before, after=left_out))
+    whole = stretch_at(tokens, at + (word(tokens, at) in italian.ARTICLES))
+    if whole is None or whole.days is None:
         return None
-    if said in italian.AFTER:
-        return Stretch(i, day.end, days=partial(_span, day.day, None, after=True))
-    return Stretch(i, day.end, days=partial(_span, None, day.day, before=said == "prima"))
+    return Stretch(i, whole.end, days=partial(_one_side, whole.days, after=after, before=before))
+
+
+def _one_side(days: Callable[[date], Days], today: date, *, after: bool, before: bool) -> Days:
+    """What lies after a stretch of days, before it, or up to its end."""
+    begin, end = days(today)
+    return (end, None) if after else (None, begin if before else end)
 
 
 def _week_of(tokens: Tokens, i: int) -> Stretch | None:
@@ -289,7 +317,7 @@ _BOUNDED: dict[str, tuple[Callable[[Tokens, int], Stretch | None], ...]] = {
     "dal": (_from_day,),
     "settimana": (_week_of,),
     "a": (_from_hour, _from_day),
-    **dict.fromkeys(("dopo", "prima", "entro", "fino", "sino", "non"), (_one_sided_hour, _one_sided_day)),
+    **dict.fromkeys(_SIDES, (_one_sided_hour, _one_sided_day)),
 }
 
 
@@ -312,8 +340,16 @@ def _month(month: int | None, year: int | None, ahead: int, share: str, today: d
     )
 
 
+def _months(first: int, last: int, year: int | None, today: date) -> Days:
+    begin, _ = _month(first, year, 0, "", today)
+    assert begin is not None
+    return begin, months_on(begin, (last - first) % 12 + 1)
+
+
 _SHARES: dict[str, tuple[int, int | None]] = {
     "": (0, None),
+    "1": (0, 15),
+    "2": (15, None),
     "inizio": (0, 10),
     "meta": (10, 20),
     "fine": (-10, None),
@@ -326,13 +362,48 @@ def _part_of_week(share: str, weeks: tuple[int, ...], today: date) -> Days:
     return monday + timedelta(days=first), monday + timedelta(days=last)
 
 
-def _weekend(today: date) -> Days:
+def _weekend(first: int, last: int, today: date) -> Days:
+    """The weekends from the first to the last, counted in weeks from this one."""
     saturday = today + timedelta(days=5 - today.weekday())
+    return saturday + first * _WEEK, saturday + last * _WEEK + 2 * _ONE
+
+
+def _week_in_month(nth: int, month: int | None, year: int | None, ahead: int, today: date) -> Days:
+    """The n-th week (−1: last) of a month, taken widely: with the days before its first, or after its last, Monday."""
+    first, after = _month(month, year, ahead, "", today)
+    assert first is not None
+    assert after is not None
+    if nth < 0:
+        monday = after - _ONE - timedelta(days=(after - _ONE).weekday())
+        monday -= _WEEK if (after - monday).days < _MOST_OF_A_WEEK else timedelta()
+        return min(monday, after - _WEEK), after
+    end = first + timedelta(days=7 - first.weekday())
+    end += _WEEK if (end - first).days < _MOST_OF_A_WEEK else timedelta()
+    begin = first if nth == 1 else end + (nth - 2) * _WEEK
+    return begin, min(end + (nth - 1) * _WEEK, after)
+
+
+_MOST_OF_A_WEEK = 4
+
+
+def _weekend_of(day: Day, today: date) -> Days:
+    """The weekend that a day of it, or of the week before it, names: "il weekend del 20"."""
+    days = day.on(today).days
+    return _weekend(0, 0, days[0]) if days else (None, None)
+
+
+def _weekend_in_month(nth: int, month: int | None, year: int | None, ahead: int, today: date) -> Days:
+    first, after = _month(month, year, ahead, "", today)
+    assert first is not None
+    assert after is not None
+    saturday = first + timedelta(days=(5 - first.weekday()) % 7) + (nth - 1) * _WEEK
+    if nth < 0:
+        saturday = after + timedelta(days=-((after.weekday() - 6) % 7) - 1) + (nth + 1) * _WEEK
     return saturday, saturday + 2 * _ONE
 
 
-def _coming_days(count: int, today: date) -> Days:
-    return today + _ONE, today + (count + 1) * _ONE
+def _coming_days(days: int, months: int, today: date) -> Days:
+    return today + _ONE, months_on(today, months) + timedelta(days=days + 1)
 
 
 def _rest_of_week(today: date) -> Days:
@@ -343,7 +414,8 @@ _WEEKS = phrase_table(italian.WEEKS)
 _MONTHS_AHEAD = phrase_table(italian.MONTHS_AHEAD)
 _WEEKEND = phrase_table(dict.fromkeys(italian.WEEKEND, True))
 _STARTS = frozenset(
-    [*_WEEKS, *_MONTHS_AHEAD, *_WEEKEND, *italian.MONTHS, "prossimi", "in", "inizio", "meta", "fine"]
+    {*_WEEKS, *_MONTHS_AHEAD, *_WEEKEND, *italian.MONTHS, *italian.SHARES, *ORDINALS, *italian.LAST_NTH}
+    | {"prossimi", "prossime", "prossimo", "in", *italian.SHORT_MONTHS}
 )
 
 
@@ -352,32 +424,100 @@ def stretch_at(tokens: Tokens, i: int) -> Stretch | None:
     said = word(tokens, i)
     if said not in _STARTS:
         return None
-    if (weekend := phrase_at(tokens, i, _WEEKEND)) is not None and said != "we":
-        return Stretch(i, weekend[1], days=_weekend)
-    if said in ("inizio", "meta", "fine"):
+    if (weekend := _weekend_at(tokens, i)) is not None:
+        return weekend
+    if said in italian.SHARES:
         return _share_at(tokens, i)
+    if (counted := _week_in_month_at(tokens, i)) is not None:
+        return counted
     if (week := phrase_at(tokens, i, _WEEKS)) is not None:
         return Stretch(i, week[1], days=partial(_weeks, week[0]))
     if (ahead := phrase_at(tokens, i, _MONTHS_AHEAD)) is not None:
         return Stretch(i, ahead[1], days=partial(_month, None, None, ahead[0], ""))
     if said == "in":
         return Stretch(i, i + 2, days=_rest_of_week) if word(tokens, i + 1) == "settimana" else None
-    if said == "prossimi":
-        number = number_at(tokens, i + 1)
-        count, end = number if number is not None and number[0] < 100 else (7, i + 1)
-        return (
-            Stretch(i, end + 1, days=partial(_coming_days, count)) if word(tokens, end) == "giorni" else None
-        )
+    if said in ("prossimi", "prossime"):
+        return _coming_at(tokens, i)
     if said in italian.MONTHS:
         year, end = year_at(tokens, i + 1)
         return Stretch(i, end, days=partial(_month, italian.MONTHS[said], year, 0, ""))
+    if said in italian.SHORT_MONTHS and (year_said := year_at(tokens, i + 1))[0] is not None:
+        return Stretch(i, year_said[1], days=partial(_month, italian.SHORT_MONTHS[said], year_said[0], 0, ""))
     return None
 
 
+def _coming_at(tokens: Tokens, i: int) -> Stretch | None:
+    """ "nei prossimi giorni", "le prossime due settimane", "i tre prossimi mesi"."""
+    number = number_at(tokens, i + 1)
+    count, end = number if number is not None and number[0] < 100 else (0, i + 1)
+    begin = i
+    if not count and (before := number_at(tokens, i - 1)) is not None and before[1] == i:
+        count, begin = before[0], i - 1
+    unit = italian.UNITS.get(word(tokens, end))
+    if unit is None or count >= 100 or (not count and word(tokens, end) != "giorni"):
+        return None
+    return Stretch(begin, end + 1, days=partial(_coming_days, unit[0] * (count or 7), unit[1] * count))
+
+
+def _weekend_at(tokens: Tokens, i: int) -> Stretch | None:
+    """ "il weekend", "il prossimo fine settimana": this one or the next; "lo scorso weekend"."""
+    before = word(tokens, i) in italian.NEXT
+    found = phrase_at(tokens, i + before, _WEEKEND)
+    if found is None or word(tokens, i) == "we":
+        return None
+    end = found[1]
+    last = word(tokens, i - 1) in italian.LAST_BEFORE or word(tokens, end) in italian.LAST
+    if last:
+        return Stretch(i, end + (word(tokens, end) in italian.LAST), days=partial(_weekend, -1, -1))
+    if word(tokens, end) in ("del", "dell") and (day := _day(tokens, end)) is not None:
+        return Stretch(i, day.end, days=partial(_weekend_of, day.day))
+    behind = word(tokens, end) in italian.NEXT_AFTER
+    return Stretch(i, end + behind, days=partial(_weekend, 0, 1 if before or behind else 0))
+
+
+def _week_in_month_at(tokens: Tokens, i: int) -> Stretch | None:
+    """ "la prima settimana di maggio", "l'ultimo weekend del mese prossimo", "la seconda metà di aprile"."""
+    half = phrase_at(tokens, i, _HALVES)
+    nth = (italian.LAST_NTH[word(tokens, i)], i + 1) if word(tokens, i) in italian.LAST_NTH else None
+    nth = nth or ordinal_at(tokens, i)
+    days: Callable[..., Days]
+    if half is not None:
+        days, at = partial(_half_month, str(half[0])), half[1]
+    elif nth is not None and word(tokens, nth[1]) == "settimana":
+        days, at = partial(_week_in_month, nth[0]), nth[1] + 1
+    elif nth is not None and (weekend := phrase_at(tokens, nth[1], _WEEKEND)) is not None:
+        days, at = partial(_weekend_in_month, nth[0]), weekend[1]
+    else:
+        return None
+    if word(tokens, at) not in italian.OF:
+        return None
+    month = month_at(tokens, at)
+    if month is not None:
+        year, end = year_at(tokens, month[1])
+        return Stretch(i, end, days=partial(days, month[0], year, 0))
+    ahead = phrase_at(tokens, at + 1, _MONTHS_AHEAD)
+    if ahead is not None:
+        return Stretch(i, ahead[1], days=partial(days, None, None, ahead[0]))
+    if word(tokens, at + 1) == italian.MONTH_NOUN:
+        return Stretch(i, at + 2, days=partial(days, None, None, 0))
+    return None
+
+
+_HALVES = phrase_table(italian.HALVES)
+
+
+def _half_month(half: str, month: int | None, year: int | None, ahead: int, today: date) -> Days:
+    return _month(month, year, ahead, half, today)
+
+
 def _share_at(tokens: Tokens, i: int) -> Stretch | None:
-    """ "fine mese", "inizio settimana", "alla fine di marzo", "metà della settimana prossima"."""
-    share = word(tokens, i)
+    """ "fine mese", "inizio settimana", "alla fine di marzo", "metà della settimana prossima", "ai primi di aprile"."""
+    share = italian.SHARES[word(tokens, i)]
     at = i + 1
+    if word(tokens, i) in italian.FEW:
+        at += word(tokens, at) == "giorni"
+        if word(tokens, at) not in italian.OF:
+            return None
     while word(tokens, at) in italian.OF and at - i < 3:
         at += 1
     if (week := phrase_at(tokens, at, _WEEKS)) is not None:

@@ -23,13 +23,18 @@ def find_ranges(text: str, now: datetime) -> tuple[RangeMention, ...]:
     found = scan(text)
     today = now.date()
     settling = {id(part_of(found, at)) for at, item in enumerate(found.found) if isinstance(item, Clock)}
+    settling |= {
+        id(_part_with(found, at)) for at, item in enumerate(found.found) if isinstance(item, Stretch)
+    }
     mentions = []
     for at, item in enumerate(found.found):
         if isinstance(item, PartWords) and id(item) not in settling:
             stretch = RangeMention("", item.start, item.end, None, None, item.part.begins, item.part.ends)
         elif isinstance(item, Stretch):
             days = item.days(today) if item.days is not None else (None, None)
-            stretch = RangeMention("", item.start, item.end, *days, item.time_from, item.time_to)
+            part = _part_with(found, at)
+            hours = item.hours(part.part if part is not None else None)
+            stretch = RangeMention("", item.start, item.end, *days, *hours)
             if stretch == RangeMention("", item.start, item.end):
                 continue
         else:
@@ -41,8 +46,22 @@ def find_ranges(text: str, now: datetime) -> tuple[RangeMention, ...]:
     return tuple(mentions)
 
 
+def _part_with(found: Scan, at: int) -> PartWords | None:
+    """The part of the day said right before a stretch of hours: "domani mattina tra le 9 e le 10"."""
+    item = found.found[at]
+    before = found.found[at - 1] if at else None
+    if not isinstance(before, PartWords) or not isinstance(item, Stretch) or before.end != item.start:
+        return None
+    clocks = [clock for clock in (item.first, item.last) if clock is not None]
+    fits = all(clock.fits(before.part) or not clock.contradicts(before.part) for clock in clocks)
+    return before if clocks and fits and not found.words[item.start].cut else None
+
+
 def _on_its_day(found: Scan, at: int, stretch: RangeMention, today: date) -> RangeMention:
     """`stretch` of hours with the one day said right before or behind it."""
+    part = _part_with(found, at)
+    if part is not None:
+        at, stretch = at - 1, replace(stretch, start=part.start)
     for index in (at - 1, at + 1):
         item = _day_beside(found, found.found[index] if 0 <= index < len(found.found) else None, stretch)
         if item is None:

@@ -39,20 +39,25 @@ def settle_day(
         narrowed = candidates & set(held.day_options)
         if len(narrowed) == 1:
             return narrowed, None
-    return candidates, None
+    return candidates, "ambiguo" if Problem.AMBIGUOUS in mention.problems else None
 
 
-def settle_time(draft: Draft, candidates: Collection[time]) -> time | None:
-    """An hour without a part of the day, by what is held, offered, free, or open; None: ask."""
+def settle_time(draft: Draft, candidates: Collection[time], *, doubtful: bool = False) -> time | None:
+    """An hour without a part of the day, by what is held, offered, free, or open; None: ask.
+
+    `doubtful`: the words may mean something else, so that only what is held or offered says that they do not.
+    """
     held, agenda = draft.held, draft.agenda
     day = held.details.date
     if held.details.time in candidates:
         return held.details.time
-    if len(candidates) == 1:
+    if len(candidates) == 1 and not doubtful:
         return next(iter(candidates))
     offered = {slot.at for slot in draft.offered if day in (None, slot.day)} & set(candidates)
     if len(offered) == 1:
         return offered.pop()
+    if doubtful:
+        return None
     free = {slot.at for slot in agenda.free if slot.day == day} & set(candidates)
     if free:
         return free.pop() if len(free) == 1 else None

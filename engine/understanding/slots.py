@@ -111,7 +111,8 @@ def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn) -> Non
     if any(Problem.IMPOSSIBLE in mention.problems for mention in mentions):
         held.time_options, held.time_problem = (), "impossibile"
         return
-    settled = settle_time(draft, candidates) if len(mentions) == 1 else None
+    doubtful = any(Problem.AMBIGUOUS in mention.problems for mention in mentions)
+    settled = settle_time(draft, candidates, doubtful=doubtful) if len(mentions) == 1 else None
     if settled is not None:
         draft.out.hold("time", settled, turn.number)
         return

@@ -19,22 +19,43 @@ def find_times(text: str) -> tuple[TimeMention, ...]:
     has none and IMPOSSIBLE; words that may mean something else have AMBIGUOUS.
     """
     found = scan(text)
+    any_part = any(isinstance(item, PartWords) for item in found.found)
     return tuple(
-        _mention(text, found.words, item, part_of(found, at))
+        _mention(text, found, at, item, any_part=any_part)
         for at, item in enumerate(found.found)
         if isinstance(item, Clock)
     )
 
 
-def _mention(text: str, words: Sequence[Token], clock: Clock, said: PartWords | None) -> TimeMention:
-    start, end = words[clock.start].start, words[clock.end - 1].end
+_CLEAR: frozenset[Problem] = frozenset()
+_IMPOSSIBLE = frozenset({Problem.IMPOSSIBLE})
+_AMBIGUOUS = frozenset({Problem.AMBIGUOUS})
+
+
+def _mention(text: str, found: Scan, at: int, clock: Clock, *, any_part: bool) -> TimeMention:
+    start, end = found.words[clock.start].start, found.words[clock.end - 1].end
+    said = part_of(found, at)
     candidates = clock.readings(said.part if said is not None else None)
-    problems = set()
+    part = clock.part or (_part_touching(found, at) if any_part else None)
+    problems = _CLEAR
     if not candidates:
-        problems.add(Problem.IMPOSSIBLE)
-    elif clock.doubtful or clock.contradicts_its_part():
-        problems.add(Problem.AMBIGUOUS)
-    return TimeMention(text[start:end], start, end, candidates, frozenset(problems), clock.approximate)
+        problems = _IMPOSSIBLE
+    elif clock.doubtful or (part is not None and clock.contradicts(part)):
+        problems = _AMBIGUOUS
+    return TimeMention(text[start:end], start, end, candidates, problems, clock.approximate)
+
+
+def _part_touching(found: Scan, at: int) -> italian.Part | None:
+    """The part of the day said right beside the hour at index `at`: "domani mattina alle 15"."""
+    clock = found.found[at]
+    before = found.found[at - 1] if at else None
+    if isinstance(before, PartWords) and before.end == clock.start and not found.words[clock.start].cut:
+        return before.part
+    behind = found.found[at + 1] if at + 1 < len(found.found) else None
+    if isinstance(behind, PartWords) and _joined(found.words, clock.end, behind.start):
+        cut = any(word.cut for word in found.words[clock.end : behind.start + 1])
+        return None if cut else behind.part
+    return None
 
 
 def part_of(found: Scan, at: int) -> PartWords | None:

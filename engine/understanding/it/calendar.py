@@ -25,6 +25,26 @@ WEEKDAYS = {
     )
     for word in words.split()
 }
+
+
+def _slips(name: str) -> set[str]:
+    """`name` with one letter lost, doubled or swapped with the next, as typed or transcribed; it begins right."""
+    cuts = range(2, len(name))
+    lost = {name[:at] + name[at + 1 :] for at in cuts}
+    doubled = {name[:at] + name[at - 1 :] for at in cuts}
+    swapped = {name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in cuts[:-1]}
+    return lost | doubled | swapped
+
+
+WEEKDAYS |= {
+    slip: number
+    for name, number in list(WEEKDAYS.items())
+    if name in ("lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica")
+    for slip in _slips(name) - WEEKDAYS.keys()
+}
+SPLIT_WEEKDAYS = {"lune": 0, "marte": 1, "mercole": 2, "giove": 3, "vener": 4}  # "giove dì"
+ALSO_NAMES = frozenset({"domenica"})
+NAME_LEADS = frozenset({"chiamo", "chiama", "signora", "signorina", "dottoressa", "nome"})
 SHORT_WEEKDAYS = {
     word: number for number, word in enumerate(("lun", "mar", "mer", "gio", "ven", "sab", "dom"))
 }
@@ -99,6 +119,7 @@ RELATIVE_PHRASES = {
     ("avant", "ieri"): -2,
     ("altro", "ieri"): -2,
     ("in", "giornata"): 0,
+    ("questa", "giornata"): 0,
     ("sta", "sera"): 0,
     ("sta", "mattina"): 0,
     ("questa", "mattina"): 0,
@@ -114,6 +135,7 @@ BESIDE = {
     ("giorno", "prima"): -1,
     ("vigilia",): -1,
 }
+BESIDE_WORDS = {"dopo": 1, "prima": -1}  # "il martedì dopo Pasqua"
 DAYS_TO = {"otto": 7, "8": 7, "quindici": 14, "15": 14}  # "oggi a otto"
 
 COMING_AFTER = (
@@ -175,6 +197,29 @@ UNITS = {  # of "tra tre …": (days, months)
     "anni": (0, 12),
 }
 IN = frozenset({"tra", "fra"})
+FROM_HERE = (("da", "qui", "a"), ("di", "qui", "a"), ("da", "qua", "a"), ("di", "qua", "a"))
+LOOSE_DAYS = {15: 14}  # "tra quindici giorni" is two weeks to many
+BUT = frozenset({"ma", "bensi", "pero", "e"})
+# The one after "questo": "non questo giovedì, quello dopo".
+OTHER_ONE = [
+    *(("quell" + end, behind) for end in "oa" for behind in ("dopo", "seguente")),
+    *(("quell" + end, behind + end) for end in "oa" for behind in ("prossim", "successiv")),
+    *(
+        ("quell" + end, "della", *week)
+        for end in "oa"
+        for week in (
+            ("settimana", "dopo"),
+            ("settimana", "prossima"),
+            ("settimana", "successiva"),
+            ("prossima", "settimana"),
+        )
+    ),
+    ("il", "prossimo"),
+    ("la", "prossima"),
+    ("il", "successivo"),
+    ("la", "successiva"),
+    *((article, "altr" + end) for article in ("l", "quell") for end in "oa"),
+]
 AGO = "fa"
 EXACTLY = frozenset({"esatta", "esatte", "esatto", "esatti", "precisa", "precise", "preciso", "precisi"})
 NOT_CALENDAR = frozenset({"lavorativi", "lavorativo", "feriali"})
@@ -191,6 +236,7 @@ COUNTED = _words(
 )
 DAY_ARTICLES = frozenset({"il", "l", "al", "del", "dell", "lo"})
 ARTICLES = frozenset({"il", "l", "lo", "la", "i", "gli", "le"})
+OF_THE = frozenset({"di", "del", "dell", "della", "la", "l"})  # "prima della Befana", "dopo l'Epifania"
 OF = frozenset({"di", "d", "del", "dell", "della", "in", "nel", "nell", "dello"})
 DAY_NOUN = frozenset({"giorno", "data", "giornata"})
 FIRST_DAY = frozenset({"primo"})
@@ -199,7 +245,7 @@ AFTER_FIRST = frozenset(
     {"alle", "all", "alla", "ore", "dopo", "verso", "dalle", "mattina", "pomeriggio", "sera"}
 )
 MONTH_NOUN = "mese"
-LAST_NTH = frozenset({"ultimo", "ultima"})
+LAST_NTH = {"ultimo": -1, "ultima": -1, "penultimo": -2, "penultima": -2}
 FREE = frozenset({"disponibile", "libero", "libera", "utile", "possibile"})
 JOINERS = frozenset({"il", "l", "cioe", "ovvero", "ossia", "del", "dell", "di"})
 
@@ -219,6 +265,8 @@ FEASTS = {
     ("vigilia", "di", "capodanno"): FeastDay(12, 31),
     ("santo", "stefano"): FeastDay(12, 26),
     ("san", "silvestro"): FeastDay(12, 31),
+    ("ultimo", "dell", "anno"): FeastDay(12, 31),
+    ("ultimo", "giorno", "dell", "anno"): FeastDay(12, 31),
     ("capodanno",): FeastDay(1, 1),
     ("primo", "dell", "anno"): FeastDay(1, 1),
     ("epifania",): FeastDay(1, 6),
@@ -231,10 +279,14 @@ FEASTS = {
     ("festa", "di", "san", "giuseppe"): FeastDay(3, 19),
     ("festa", "della", "liberazione"): FeastDay(4, 25),
     ("anniversario", "della", "liberazione"): FeastDay(4, 25),
+    ("giorno", "della", "liberazione"): FeastDay(4, 25),
+    ("la", "liberazione"): FeastDay(4, 25),
+    ("alla", "liberazione"): FeastDay(4, 25),
     ("festa", "del", "lavoro"): FeastDay(5, 1),
     ("festa", "dei", "lavoratori"): FeastDay(5, 1),
     ("giorno", "dei", "lavoratori"): FeastDay(5, 1),
     ("festa", "della", "repubblica"): FeastDay(6, 2),
+    ("giorno", "della", "repubblica"): FeastDay(6, 2),
     ("festa", "della", "mamma"): FeastDay(5, 0, sunday=2),
     ("ferragosto",): FeastDay(8, 15),
     ("assunzione",): FeastDay(8, 15),
@@ -244,6 +296,9 @@ FEASTS = {
     ("festa", "dei", "santi"): FeastDay(11, 1),
     ("giorno", "dei", "santi"): FeastDay(11, 1),
     ("giorno", "dei", "morti"): FeastDay(11, 2),
+    ("festa", "dei", "morti"): FeastDay(11, 2),
+    ("ai", "morti"): FeastDay(11, 2),
+    ("ai", "santi"): FeastDay(11, 1),
     ("commemorazione", "dei", "defunti"): FeastDay(11, 2),
     ("immacolata", "concezione"): FeastDay(12, 8),
     ("immacolata",): FeastDay(12, 8),
@@ -315,6 +370,20 @@ PART_PHRASES = {
     ("tardo", "pomeriggio"): _LATE_AFTERNOON,
     ("secondo", "pomeriggio"): _LATE_AFTERNOON,
     ("pomeriggio", "tardi"): _LATE_AFTERNOON,
+    ("fine", "mattina"): _LATE_MORNING,
+    ("fine", "mattinata"): _LATE_MORNING,
+    ("meta", "mattina"): MORNING._replace(begins=time(9), ends=time(11)),
+    ("meta", "mattinata"): MORNING._replace(begins=time(9), ends=time(11)),
+    ("inizio", "pomeriggio"): _EARLY_AFTERNOON,
+    ("meta", "pomeriggio"): AFTERNOON._replace(begins=time(15), ends=time(17)),
+    ("fine", "pomeriggio"): _LATE_AFTERNOON,
+    ("fine", "giornata"): _LATE_AFTERNOON,
+    ("meta", "giornata"): AFTERNOON._replace(begins=time(11), ends=time(16)),
+    ("dopo", "il", "lavoro"): EVENING._replace(begins=time(17), ends=time(21)),
+    ("dopo", "cena"): EVENING._replace(begins=time(20)),
+    ("prima", "serata"): EVENING._replace(ends=time(21)),
+    ("tarda", "serata"): EVENING._replace(begins=time(21)),
+    ("tarda", "sera"): EVENING._replace(begins=time(21)),
     ("dopo", "pranzo"): AFTERNOON._replace(begins=time(13), ends=time(17)),
     ("prima", "di", "pranzo"): MORNING._replace(begins=time(10), ends=time(13)),
     ("ora", "di", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
@@ -359,8 +428,28 @@ NO_NOUNS = _words(
     "venerdi lunedi martedi mercoledi giovedi domani oggi magari"
 )
 
-AFTER = frozenset({"dopo"})
-BEFORE = (("prima",), ("entro",), ("non", "oltre"), ("fino",), ("sino",), ("massimo",))
+# Which side of an hour or a day is meant: True what comes after it.
+SIDES = {
+    ("dopo",): True,
+    ("non", "prima"): True,
+    ("prima",): False,
+    ("entro",): False,
+    ("non", "oltre"): False,
+    ("non", "dopo"): False,
+    ("non", "piu", "tardi"): False,
+    ("al", "piu", "tardi"): False,
+    ("fino",): False,
+    ("sino",): False,
+}
+SHARES = {
+    "inizio": "inizio",
+    "inizi": "inizio",
+    "primi": "inizio",
+    "meta": "meta",
+    "fine": "fine",
+    "ultimi": "fine",
+}
+FEW = frozenset({"primi", "ultimi"})  # "ai primi di aprile", "gli ultimi giorni del mese"
 WEEKEND = (
     ("fine", "settimana"),
     ("finesettimana",),
@@ -368,6 +457,13 @@ WEEKEND = (
     ("week", "end"),
     ("we",),
 )
+WEEKEND_STARTS = frozenset(words[0] for words in WEEKEND)
+HALVES: dict[tuple[str, ...], int] = {  # of a month
+    ("prima", "quindicina"): 1,
+    ("seconda", "quindicina"): 2,
+    ("prima", "meta"): 1,
+    ("seconda", "meta"): 2,
+}
 MOVING = ("spost", "anticip", "posticip", "rimand", "rinvi", "camb", "pass")
 STREETS = frozenset({"via", "viale", "piazza", "piazzale", "corso", "largo", "vicolo", "xx", "xxv", "iv"})
 # Words after which what was said before no longer holds.

@@ -46,7 +46,7 @@ READ = [
     ("tre e mezza", ["03:30 15:30"]),
     ("alle tre e un quarto", ["03:15 15:15"]),
     ("alle quattro meno un quarto", ["03:45 15:45"]),
-    ("all'una meno dieci", ["00:50 12:50"]),
+    ("all'una meno dieci", ["12:50"]),
     ("alle sedici meno un quarto", ["15:45"]),
     ("alle 3 e tre quarti", ["03:45 15:45"]),
     ("un quarto alle tre", ["02:45 14:45"]),
