@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -90,6 +90,12 @@ class Accumulator:
     waiting: int = 0
     attempts: int = 0
     callback_requested: bool = False
+
+    def copy(self) -> Accumulator:
+        """One that can be changed without this one; what it holds besides the containers is never changed."""
+        return replace(
+            self, details=replace(self.details), sources=dict(self.sources), stances=dict(self.stances)
+        )
 
     def missing(self, required: frozenset[str]) -> frozenset[str]:
         """Those of `required` that have no value."""

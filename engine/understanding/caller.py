@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
+from functools import lru_cache
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -299,6 +300,8 @@ def _with(
 ) -> list[W]:
     """Our own mentions, and those that the other extractor pointed at where we saw nothing."""
     mentions = list(own)
+    if not found:
+        return mentions
     flat = fold(text)
     for pointer in found:
         if pointer.kind is not kind:
@@ -369,7 +372,12 @@ def _ruled_out(before: str, after: str) -> bool:
 
 def bare_weekday(mention: DateMention) -> bool:
     """Whether only a weekday was said ("mercoledì", "gioved"), without a number, a month or a modifier."""
-    words = re.findall(r"\w+", fold(mention.text))
+    return _is_bare(mention.text)
+
+
+@lru_cache(maxsize=256)
+def _is_bare(text: str) -> bool:
+    words = re.findall(r"\w+", fold(text))
     return (
         bool(words)
         and len(words) <= 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from engine.understanding.folding import fold
 from engine.understanding.it.calendar import MONTHS
@@ -50,15 +51,13 @@ class DigitRun(Words):
     digits: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     text: str  # folded
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     digits: str
     start: int
     end: int
@@ -79,6 +78,10 @@ def find_digit_runs(text: str) -> tuple[DigitRun, ...]:
     return tuple(run for run in runs if len(run.digits) > 1)
 
 
+_BEGINNERS = frozenset({"+", "piu", *MULTIPLES, *TIMES})
+
+
+@lru_cache(maxsize=8)
 def digit_runs(text: str) -> tuple[DigitRun, ...]:
     """Runs of any length, cleaned of hours, days and years that merely stand beside them."""
     tokens = _tokens(text)
@@ -86,6 +89,10 @@ def digit_runs(text: str) -> tuple[DigitRun, ...]:
     runs: list[DigitRun] = []
     at = 0
     while at < len(tokens):
+        said = tokens[at].text
+        if said not in _BEGINNERS and not said[:1].isdigit() and said not in number_words():
+            at += 1
+            continue
         piece = _piece(text, tokens, at, masked, opening=True)
         if piece is None:
             at += 1

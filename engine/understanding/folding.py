@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 
 _APOSTROPHES = {"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"}
 
 
-@lru_cache(maxsize=4096)
 def _fold_character(character: str) -> str:
     if character in _APOSTROPHES:
         return "'"
@@ -16,6 +14,22 @@ def _fold_character(character: str) -> str:
     return (bare.lower() or character)[:1]
 
 
+class _Folded(dict[int, str]):
+    """What each character is folded to, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_character(chr(code))
+        if len(self) < _MOST_KNOWN:
+            self[code] = folded
+        return folded
+
+
+_FOLDED = _Folded()
+_MOST_KNOWN = 4096
+
+
 def fold(text: str) -> str:
     """`text` in lower case and without accents; `len(fold(text)) == len(text)`."""
-    return "".join(map(_fold_character, text))
+    if text.isascii():
+        return text.lower().replace("`", "'")
+    return text.translate(_FOLDED)

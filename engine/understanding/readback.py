@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from engine.understanding.dates import find_dates
@@ -104,10 +105,12 @@ class AssistantReading:
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[!?…]")
 
 
+@lru_cache(maxsize=64)
 def read_assistant(text: str, now: datetime, minutes: int = 60) -> AssistantReading:
     """Read the heard `text` of an assistant turn spoken at `now` (aware, in the consultant's zone).
 
-    `minutes` is how long the booking would take.
+    `minutes` is how long the booking would take. The last turns are remembered: each is looked back at when the
+    caller has answered.
     """
     # Names are blanked, not cut, so that offsets hold.
     flat = fold(it.WITH_WHOM.sub(lambda match: " " * len(match.group()), text))
@@ -150,7 +153,8 @@ class _Sentence:
     question: bool
 
 
-def _sentences(flat: str) -> list[_Sentence]:
+@lru_cache(maxsize=8)
+def _sentences(flat: str) -> tuple[_Sentence, ...]:
     found, start = [], 0
     for match in _SENTENCE_END.finditer(flat):
         mark = match.group()
@@ -159,7 +163,7 @@ def _sentences(flat: str) -> list[_Sentence]:
         start = match.end()
     if flat[start:].strip():
         found.append(_Sentence(start, len(flat), False))
-    return [sentence for sentence in found if re.search(r"\w", flat[sentence.start : sentence.end])]
+    return tuple(sentence for sentence in found if re.search(r"\w", flat[sentence.start : sentence.end]))
 
 
 def _last_question(flat: str) -> _Sentence | None:

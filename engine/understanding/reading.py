@@ -6,7 +6,6 @@ agenda as it was seen and returns new values and facts. DESIGN §3 is its law.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection
 
 from engine.details import Accumulator, Stance
@@ -33,7 +32,7 @@ _LONGEST_NOTES = 500
 
 def read(transcript: Transcript, new: Collection[int], held: Accumulator, context: Context) -> Reading:
     """Fold the turns numbered `new` into a copy of `held`. Other turns of `transcript` are only looked back at."""
-    draft = Draft(transcript, copy.deepcopy(held), context)
+    draft = Draft(transcript, held.copy(), context)
     for turn in transcript:
         if turn.number in new:
             if turn.speaker is Speaker.CALLER:

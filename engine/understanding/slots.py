@@ -68,6 +68,8 @@ def wished(said: CallerReading) -> list[DateMention | TimeMention]:
 
 def without_old(said: CallerReading) -> CallerReading:
     """Where nothing is to be moved, "l'appuntamento di giovedì" is a wish."""
+    if Meant.OLD not in [s.meant for s in said.dates] + [s.meant for s in said.times]:
+        return said
     return replace(
         said,
         dates=tuple(replace(s, meant=Meant.WISH) if s.meant is Meant.OLD else s for s in said.dates),
