@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.agenda import booking_of, instant_of, keep_offer, key_of, offered_to, see
 from engine.changes import changes_between
 from engine.conversation import Conversation
+from engine.desk import Desk
 from engine.details import Accumulator, Slot
 from engine.known import Known
 from engine.notices import Wording
@@ -20,8 +20,7 @@ from engine.understanding.reading import read
 from fsm.booking import BookingMachine, BookingModel, Transition
 from fsm.journal import Journal, JournalEntry
 from fsm.stages import Event, Stage, Task
-from storage import bookings
-from storage.results import Booking, BookingKind, Hold, Lead, Refusal
+from storage.results import Lead, Refusal
 
 # How a refusal of the store is called among the facts.
 _OUTCOMES: Mapping[Refusal, str] = {
@@ -80,19 +79,21 @@ def analyse(
     transcript: Transcript,
     new: Collection[int],
     *,
+    desk: Desk,
     now: datetime,
     call_over: bool = False,
     pending_speech: bool = False,
     unheard: bool = False,
     found: tuple[Mention, ...] = (),
 ) -> Analysis:
-    """Analyse the turns numbered `new`, and act. Must run inside a store transaction, which the caller commits.
+    """Analyse the turns numbered `new`, and act at the `desk`. Must run inside a store transaction, which the caller
+    commits.
 
     `pending_speech`: the caller has said something after these turns that is not yet transcribed.
     `unheard`: the caller said something whose words never came. `found`: what another extractor pointed at.
     Raises whatever a part raises: the caller then rolls back and keeps the old state.
     """
-    agenda = see(conversation, state.held, now)
+    agenda = desk.agenda(state.held, now)
     context = Context(
         stage=state.stage,
         task=state.task,
@@ -100,7 +101,7 @@ def analyse(
         agenda=agenda,
         phrases=rulebook.phrases,
         now=now,
-        offered=offered_to(conversation),
+        offered=desk.offered(),
         found=found,
     )
     reading = read(transcript, new, state.held, context)
@@ -110,8 +111,10 @@ def analyse(
         elif pending_speech and not call_over:
             return Analysis(state, reading, agenda, {}, wait=True)
     if reading.offer is not None:
-        keep_offer(conversation, reading.offer, now)
-    run = _Run(conversation, rulebook, state, reading, agenda, now, call_over=call_over, unheard=unheard)
+        desk.keep_offer(reading.offer, now)
+    run = _Run(
+        conversation, rulebook, state, reading, agenda, desk, now, call_over=call_over, unheard=unheard
+    )
     return run.run()
 
 
@@ -125,22 +128,23 @@ class _Run:
         state: State,
         reading: Reading,
         agenda: Agenda,
+        desk: Desk,
         now: datetime,
         *,
         call_over: bool,
         unheard: bool,
     ) -> None:
-        self.conversation, self.rulebook, self.before = conversation, rulebook, state
+        self.conversation, self.rulebook, self.before, self.desk = conversation, rulebook, state, desk
         self.reading, self.held, self.agenda, self.now = reading, reading.held, agenda, now
         self.call_over, self.unheard = call_over, unheard
-        self.known = Known(conversation, rulebook.limits, reading, agenda, now)
+        self.known = Known(conversation, rulebook.limits, reading, agenda, desk, now)
         self.entries: list[JournalEntry] = []
         self.model = BookingModel(conversation.id, state.stage, state.task)
         self.machine = BookingMachine(self.model, Journal(self.entries.append))
         self.outcome = "nessuno"
         self.refusal: Refusal | None = None
         self.committed = False
-        self.hold = bookings.hold_of(conversation.id, now=now)
+        self.hold = desk.hold(now)
         self.about: Slot | None = None
         self.fired: set[str] = set()
         self.steps: list[Step] = []
@@ -233,17 +237,9 @@ class _Run:
         slot = self.held.slot()
         assert slot is not None
         self.about = slot
-        target = booking_of(self.held.target) if self.model.task is Task.SPOSTA and self.held.target else None
-        result = bookings.propose(
-            consultant_id=self.conversation.consultant_id,
-            conversation=self.conversation.id,
-            client_id=self.conversation.client_id,
-            start=instant_of(slot, self.conversation.zone),
-            minutes=self.known.minutes(self.model.task),
-            now=self.now,
-            moving=target,
-        )
-        if isinstance(result, Hold):
+        moving = self.held.target if self.model.task is Task.SPOSTA else None
+        result = self.desk.propose(slot, self.known.minutes(self.model.task), self.now, moving)
+        if not isinstance(result, Refusal):
             self.hold, self.held.refused = result, None
             return True
         self.hold, self.held.refused = None, slot
@@ -261,7 +257,7 @@ class _Run:
         self.reading.mismatch = False
 
     def _release(self) -> None:
-        bookings.release(self.conversation.id, now=self.now)
+        self.desk.release(self.now)
         self.hold = None
 
     def _effect(self, event: Event) -> None:
@@ -291,33 +287,22 @@ class _Run:
     def _commit(self) -> None:
         self.about = self.held.slot()
         result = self._cancel() if self.model.task is Task.DISDICI else self._confirm()
-        if isinstance(result, Booking):
-            self.committed, self.outcome, self.refusal = True, "riuscito", None
-            self.held.booking = key_of(result)
-            self.hold = None
-        else:
+        if isinstance(result, Refusal):
             self._refused(result)
             self.held.attempts += 1
+        else:
+            self.committed, self.outcome, self.refusal = True, "riuscito", None
+            self.held.booking, self.hold = result, None
 
-    def _confirm(self) -> Booking | Refusal:
-        assert self.hold is not None
+    def _confirm(self) -> str | Refusal:
         details = self.held.details
         lead = None
         if self.conversation.client_id is None and self.model.task is Task.PRENOTA:
             assert details.phone is not None
             assert details.email is not None
             lead = Lead(phone=details.phone, email=details.email, name=details.name)
-        return bookings.confirm(
-            token=self.hold.token,
-            conversation=self.conversation.id,
-            client_id=self.conversation.client_id,
-            now=self.now,
-            lead=lead,
-            notes=details.notes,
-            call_id=self.conversation.call_id,
-        )
+        return self.desk.confirm(lead, details.notes, self.now)
 
-    def _cancel(self) -> Booking | Refusal:
+    def _cancel(self) -> str | Refusal:
         assert self.held.target is not None
-        kind, _, booking_id = self.held.target.partition(":")
-        return bookings.cancel(BookingKind(kind), booking_id, now=self.now)
+        return self.desk.cancel(self.held.target, self.now)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.agenda import booking_of, slot_of
 from engine.conversation import Conversation
+from engine.desk import Desk, HeldSlot
 from engine.details import FLOOR, Accumulator, Heard
 from engine.understanding.context import Agenda, Agreement, OwnBooking, Reading, binding
 from fsm.evidence import Evidence
 from fsm.stages import Stage, Task
 from rules.limits import Limits
-from storage.results import Hold
 
 _ITALIAN = {
     "date": "data",
@@ -33,6 +32,7 @@ class Known:
     limits: Limits
     reading: Reading
     agenda: Agenda
+    desk: Desk
     now: datetime
 
     @property
@@ -53,8 +53,7 @@ class Known:
     @property
     def booked(self) -> bool:
         """Whether this call has a booking of its own that is in force."""
-        booking = booking_of(self.held.booking) if self.held.booking is not None else None
-        return booking is not None and booking.in_force
+        return self.held.booking is not None and self.desk.in_force(self.held.booking)
 
     def missing(self, task: Task) -> frozenset[str]:
         """What is still missing before `task` can be done."""
@@ -81,7 +80,7 @@ class Known:
             return self.target.minutes
         return self.agenda.minutes
 
-    def evidence(self, task: Task, hold: Hold | None, *, committed: bool) -> Evidence:
+    def evidence(self, task: Task, hold: HeldSlot | None, *, committed: bool) -> Evidence:
         """For the guards of the machine. `hold`: what this conversation holds in the store."""
         return Evidence(
             booked=self.booked,
@@ -143,15 +142,16 @@ class Known:
         extra = self.limits.extra_details(caller.kind, caller.direction)
         return FLOOR[caller.kind] | {_ENGLISH[name] for name in extra}
 
-    def _fits(self, hold: Hold, task: Task) -> bool:
+    def _fits(self, hold: HeldSlot, task: Task) -> bool:
         """Whether a hold is live and for exactly the values held now."""
-        slot = self.held.slot()
+        slot, target = self.held.slot(), self.held.target
+        moving = target.partition(":")[2] if task is Task.SPOSTA and target else None
         return (
             slot is not None
             and hold.expires_at > self.now
-            and slot_of(hold.start, self.conversation.zone) == slot
+            and hold.slot == slot
             and hold.minutes == self.minutes(task)
-            and (hold.moving is not None) is (task is Task.SPOSTA)
+            and hold.moving == moving
         )
 
     def _agreement(self) -> Agreement:

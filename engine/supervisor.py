@@ -10,6 +10,7 @@ from datetime import datetime
 
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
+from engine.desk import StoreDesk
 from engine.details import Accumulator
 from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
@@ -92,12 +93,14 @@ class Supervisor:
             attempts: list[Analysis] = []
 
             def work() -> Analysis:
+                desk = StoreDesk(self._conversation)
                 analysis = analyse(
                     self._conversation,
                     self._rulebook,
                     self._state,
                     transcript,
                     new,
+                    desk=desk,
                     now=now,
                     call_over=call_over,
                     pending_speech=pending_speech,

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
+from engine.desk import StoreDesk
 from engine.details import Accumulator, Details, Slot
 from engine.ports import Mention
 from engine.rulebook import Rulebook
@@ -152,6 +153,7 @@ class Scene:
                 self.state,
                 Transcript(list(self.turns)),
                 new,
+                desk=StoreDesk(self.conversation),
                 now=self.now,
                 **given,
             )
