@@ -21,11 +21,13 @@ from storage.models import TABLES
 class Postgres:
     """One running server. `fresh()` gives the address of a migrated database with nothing in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+        """`durable` waits for the disk at each commit, as in production."""
         self._server = get_server(directory, cleanup_mode="delete")
         self._migrated = False
         # Its files need not outlive the machine, only the server: no waiting for the disk.
-        self.query("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        if not durable:
+            self.query("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
     def url(self, database: str = "booking") -> str:
         return str(self._server.get_uri(database))
