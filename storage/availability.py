@@ -7,11 +7,38 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import peewee as pw
+
 from storage import locks
 from storage.agenda import Agenda, AgendaSettings, Span
 from storage.errors import StorageError
 from storage.models import AvailabilityException, AvailabilitySettings, Consultant
 from storage.results import Booking
+from storage.statements import Given, Statement
+
+_STORED = [
+    AvailabilitySettings.default_minutes,
+    AvailabilitySettings.allowed_minutes,
+    AvailabilitySettings.grid_minutes,
+    AvailabilitySettings.buffer_before_minutes,
+    AvailabilitySettings.buffer_after_minutes,
+    AvailabilitySettings.lead_minutes,
+    AvailabilitySettings.horizon_days,
+    AvailabilitySettings.weekly_hours,
+    AvailabilitySettings.published_starts_only,
+]
+_CONSULTANT = Statement(
+    lambda: (
+        Consultant.select(Consultant.zone, Consultant.country, Consultant.region, *_STORED)
+        .join(AvailabilitySettings, pw.JOIN.LEFT_OUTER)
+        .where(Consultant.id == Given("consultant"))
+    )
+)
+_EXCEPTIONS = Statement(
+    lambda: AvailabilityException.select(
+        AvailabilityException.kind, AvailabilityException.start_at, AvailabilityException.end_at
+    ).where(AvailabilityException.consultant == Given("consultant"))
+)
 
 
 def available_starts(
@@ -73,12 +100,12 @@ def opening_hours(consultant_id: int, local_date: date) -> list[tuple[time, time
 
 def agenda_of(consultant_id: int) -> Agenda:
     """A consultant's agenda with its exceptions. Raises StorageError when there is no such consultant."""
-    consultant = Consultant.get_or_none(Consultant.id == consultant_id)
+    consultant = _CONSULTANT.first(consultant=consultant_id)
     if consultant is None:
         raise StorageError(f"there is no consultant {consultant_id}")
     spans: dict[str, list[Span]] = {"open": [], "closed": []}
     published: list[datetime] = []
-    for row in AvailabilityException.select().where(AvailabilityException.consultant == consultant_id):
+    for row in _EXCEPTIONS.all(consultant=consultant_id):
         if row.kind == "start":
             published.append(row.start_at)
         else:
@@ -87,7 +114,7 @@ def agenda_of(consultant_id: int) -> Agenda:
         zone=ZoneInfo(consultant.zone),
         country=consultant.country,
         region=consultant.region,
-        settings=settings_of(consultant_id),
+        settings=_settings(consultant),
         opened=tuple(spans["open"]),
         closed=tuple(spans["closed"]),
         published=tuple(sorted(published)),
@@ -96,8 +123,12 @@ def agenda_of(consultant_id: int) -> Agenda:
 
 def settings_of(consultant_id: int) -> AgendaSettings:
     """A consultant's settings; the defaults where none are stored."""
-    row = AvailabilitySettings.get_or_none(AvailabilitySettings.consultant == consultant_id)
-    if row is None:
+    row = _CONSULTANT.first(consultant=consultant_id)
+    return AgendaSettings() if row is None else _settings(row)
+
+
+def _settings(row: Any) -> AgendaSettings:
+    if row.default_minutes is None:
         return AgendaSettings()
     return AgendaSettings(
         default_minutes=row.default_minutes,

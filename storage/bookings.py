@@ -31,6 +31,7 @@ from storage.models import (
 )
 from storage.outbox import Action
 from storage.results import Booking, BookingKind, Hold, Lead, Refusal
+from storage.statements import Given, Statement
 
 SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call")
 
@@ -83,17 +84,19 @@ def propose(
         client_id=client_id,
         moving=None if moving is None else moving.id,
     )
-    _expire(now, PendingBooking.consultant == consultant_id)
+    over = _OVER.all(conversation=conversation, consultant=consultant_id, now=now)
     try:
         with proxy.atomic():
-            _drop_holds(PendingBooking.conversation == conversation)
-            PendingBooking.create(
+            for each in over:
+                _end(each.token, HoldStatus.EXPIRED if each.expires_at <= now else HoldStatus.CANCELLED)
+            _NEW_HOLD.run(
                 token=held.token,
                 consultant=consultant_id,
                 conversation=conversation,
                 client=client_id,
                 start_at=start,
                 minutes=minutes,
+                status=HoldStatus.AWAITING,
                 created_at=now,
                 expires_at=held.expires_at,
                 moving_kind=None if moving is None else moving.kind.value,
@@ -111,7 +114,7 @@ def propose(
 def lock_agenda(consultant_id: int, conversation: str) -> bool:
     """Lock the consultant, and whoever's time the conversation holds until now, until the transaction ends;
     False when there is no such consultant."""
-    held = _consultants_of(PendingBooking.conversation == conversation)
+    held = _HELD.firsts(conversation=conversation)
     return consultant_id in locks.lock_consultants({consultant_id, *held})
 
 
@@ -144,7 +147,7 @@ def confirm(
     if token is None:
         pending = _latest_hold(conversation, client_id, consultant_id, now)
     else:
-        pending = PendingBooking.get_or_none(PendingBooking.token == token)
+        pending = _PENDING.first(token=token)
     if pending is None or consultant_id not in (None, pending.consultant_id):
         return Refusal.NOT_FOUND
     # Before any lock: a stranger is told no as fast as one who guesses.
@@ -152,7 +155,7 @@ def confirm(
         return Refusal.NOT_YOURS
     token = pending.token
     locks.lock_consultant(pending.consultant_id)
-    pending = PendingBooking.get(PendingBooking.token == token)  # again, now that nobody else can change it
+    pending = _PENDING.first(token=token)  # again, now that nobody else can change it
     if pending.status == HoldStatus.CONFIRMED:
         return _known(BookingKind(pending.booking_kind), pending.booking_id)
     if pending.status == HoldStatus.CANCELLED:
@@ -177,12 +180,7 @@ def confirm(
             if isinstance(done, Refusal):
                 _drop_holds(PendingBooking.token == token)
                 return done
-            PendingBooking.update(
-                status=HoldStatus.CONFIRMED,
-                confirmed_at=now,
-                booking_kind=done.kind.value,
-                booking_id=done.id,
-            ).where(PendingBooking.token == token).execute()
+            _CONFIRMED.run(now=now, kind=done.kind.value, booking=done.id, token=token)
     except pw.IntegrityError as error:
         if not locks.is_unique_violation(error):
             raise
@@ -201,11 +199,7 @@ def release(conversation: str, *, now: datetime) -> None:
 
 def hold_of(conversation: str, *, now: datetime) -> Hold | None:
     """The conversation's live hold."""
-    row: Any = PendingBooking.get_or_none(
-        PendingBooking.conversation == conversation,
-        PendingBooking.status == HoldStatus.AWAITING,
-        PendingBooking.expires_at > now,
-    )
+    row = _LIVE.first(conversation=conversation, now=now)
     if row is None:
         return None
     return Hold(
@@ -264,9 +258,8 @@ def find_bookings(*, client_id: int | None = None, phone: str | None = None, now
 
 def booking(kind: BookingKind, booking_id: str) -> Booking | None:
     """One booking, in force or not."""
-    table = BOOKING_TABLES[kind]
-    row = table.get_or_none(table.id == booking_id)
-    return None if row is None else as_booking(kind, row)
+    row = _BOOKING[kind].first(booking=booking_id)
+    return None if row is None else _read(kind, row, row)
 
 
 def bookings_of_call(call_id: str) -> list[Booking]:
@@ -298,7 +291,10 @@ def expire_holds(now: datetime) -> int:
 
 def as_booking(kind: BookingKind, row: Any) -> Booking:
     """A row of either booking table as a Booking; of a client, with the client's name, phone and email."""
-    person = row.client if kind is BookingKind.CONSULTATION else row
+    return _read(kind, row, row.client if kind is BookingKind.CONSULTATION else row)
+
+
+def _read(kind: BookingKind, row: Any, person: Any) -> Booking:
     return Booking(
         kind=kind,
         id=row.id,
@@ -347,15 +343,16 @@ def _book(
         "consultant": pending.consultant_id,
         "start_at": pending.start_at,
         "minutes": pending.minutes,
+        "status": BookingStatus.CONFIRMED,
         "source": source,
         "voice_call": call_id,
         "notes": notes,
         "created_at": now,
     }
     if lead is None:
-        Consultation.create(client=pending.client_id, **new)
+        _NEW_CONSULTATION.run(client=pending.client_id, **new)
     else:
-        AppointmentBooking.create(name=lead.name, phone=lead.phone, email=lead.email, **new)
+        _NEW_APPOINTMENT.run(name=lead.name, phone=lead.phone, email=lead.email, **new)
     _settle_cells(pending, kind, booking_id)
     booked = _known(kind, booking_id)
     outbox.enqueue(booked, Action.CREATE, now=now)
@@ -373,11 +370,8 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
     moved = booking(kind, pending.moving_id)
     if moved is None or not moved.in_force:
         return Refusal.NOT_FOUND
-    table = BOOKING_TABLES[kind]
-    new = {"start_at": pending.start_at, "minutes": pending.minutes}
-    if notes is not None:
-        new["notes"] = notes
-    table.update(**new).where(table.id == moved.id).execute()
+    kept = moved.notes if notes is None else notes
+    _MOVED[kind].run(start=pending.start_at, minutes=pending.minutes, notes=kept, booking=moved.id)
     _settle_cells(pending, kind, moved.id)
     done = _known(kind, moved.id)
     if done != moved:
@@ -396,6 +390,85 @@ def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     if have - needed:
         locks.free(owner, booking_id, cells=have - needed)
     locks.take(pending.consultant_id, needed - have, owner, booking_id)
+
+
+# --- Worded once ------------------------------------------------------------------------------------------
+
+
+def _inserting(table: Any, *names: str) -> Statement:
+    return Statement(lambda: table.insert({name: Given(name) for name in names}))
+
+
+def _booking_of(kind: BookingKind) -> Statement:
+    def query() -> Any:
+        found: Any
+        if kind is BookingKind.APPOINTMENT:
+            found = AppointmentBooking.select()
+        else:
+            person = (Client.name, Client.phone, Client.email)
+            found = Consultation.select(*Consultation._meta.sorted_fields, *person).join(Client)
+        return found.where(BOOKING_TABLES[kind].id == Given("booking"))
+
+    return Statement(query)
+
+
+def _moving(table: Any) -> Statement:
+    new = {"start_at": Given("start"), "minutes": Given("minutes"), "notes": Given("notes")}
+    return Statement(lambda: table.update(new).where(table.id == Given("booking")))
+
+
+_IS_WAITING = PendingBooking.status == HoldStatus.AWAITING
+_OF_CONVERSATION = PendingBooking.conversation == Given("conversation")
+
+_PENDING = Statement(lambda: PendingBooking.select().where(PendingBooking.token == Given("token")))
+_HELD = Statement(
+    lambda: PendingBooking.select(PendingBooking.consultant).where(_IS_WAITING, _OF_CONVERSATION)
+)
+_LIVE = Statement(
+    lambda: PendingBooking.select().where(
+        _IS_WAITING, _OF_CONVERSATION, PendingBooking.expires_at > Given("now")
+    )
+)
+# What a new hold ends: that of its conversation, and those of its consultant that have run out.
+_OVER = Statement(
+    lambda: PendingBooking.select(PendingBooking.token, PendingBooking.expires_at).where(
+        _IS_WAITING,
+        _OF_CONVERSATION
+        | ((PendingBooking.consultant == Given("consultant")) & (PendingBooking.expires_at <= Given("now"))),
+    )
+)
+_NEW_HOLD = _inserting(
+    PendingBooking,
+    "token",
+    "consultant",
+    "conversation",
+    "client",
+    "start_at",
+    "minutes",
+    "status",
+    "created_at",
+    "expires_at",
+    "moving_kind",
+    "moving_id",
+)
+_CONFIRMED = Statement(
+    lambda: PendingBooking.update(
+        status=HoldStatus.CONFIRMED,
+        confirmed_at=Given("now"),
+        booking_kind=Given("kind"),
+        booking_id=Given("booking"),
+    ).where(PendingBooking.token == Given("token"))
+)
+_ENDED = Statement(
+    lambda: PendingBooking.update(status=Given("status")).where(
+        _IS_WAITING, PendingBooking.token == Given("token")
+    )
+)
+_BOOKING = {kind: _booking_of(kind) for kind in BOOKING_TABLES}
+_MOVED = {kind: _moving(table) for kind, table in BOOKING_TABLES.items()}
+_NEW = ("id", "consultant", "start_at", "minutes", "status", "source", "voice_call", "notes", "created_at")
+_NEW_CONSULTATION = _inserting(Consultation, "client", *_NEW)
+_NEW_APPOINTMENT = _inserting(AppointmentBooking, "name", "phone", "email", *_NEW)
 
 
 def _consultants_of(which: Any) -> set[int]:
@@ -417,10 +490,14 @@ def _drop_holds(which: Any) -> int:
 def _end_holds(which: Any, status: str) -> int:
     waiting = (PendingBooking.status == HoldStatus.AWAITING) & which
     tokens = [row.token for row in PendingBooking.select(PendingBooking.token).where(waiting)]
-    if tokens:
-        SlotLock.delete().where(SlotLock.hold.in_(tokens)).execute()
-        PendingBooking.update(status=status).where(waiting & PendingBooking.token.in_(tokens)).execute()
+    for token in tokens:
+        _end(token, status)
     return len(tokens)
+
+
+def _end(token: str, status: str) -> None:
+    locks.free(SlotLock.hold, token)
+    _ENDED.run(status=status, token=token)
 
 
 def _collect(found: dict[str, Booking], kind: BookingKind, which: Any, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import peewee as pw
@@ -16,6 +17,7 @@ from storage.agenda import AgendaSettings
 from storage.errors import StorageError
 from storage.models import Consultant, PendingBooking, SlotLock, epoch_seconds, proxy
 from storage.results import Booking, BookingKind
+from storage.statements import Given, Statement
 
 CELL_SECONDS = 15 * 60
 
@@ -39,11 +41,7 @@ def lock_consultants(consultant_ids: Collection[int]) -> set[int]:
     """Take several row locks, in the one order that all take them in; returns the ids that exist."""
     if not proxy.in_transaction():
         raise StorageError("store operations run inside a transaction: call them in Database.run(work)")
-    rows: Any = Consultant.select(Consultant.id).where(Consultant.id.in_(list(consultant_ids)))
-    rows = rows.order_by(Consultant.id)
-    if isinstance(proxy.obj, pw.PostgresqlDatabase):
-        rows = rows.for_update("FOR NO KEY UPDATE")
-    return _firsts(rows)
+    return _lock(len(consultant_ids)).firsts(**_numbered(consultant_ids)) if consultant_ids else set()
 
 
 def cells_of(start: datetime, minutes: int, settings: AgendaSettings) -> range:
@@ -62,46 +60,37 @@ def blocked_cells(
 ) -> set[int]:
     """Those of `cells` that are taken: not by `conversation`'s own hold, an expired hold, or the booking
     being moved."""
-    taken = (
-        SlotLock.select(SlotLock.cell)
-        .join(PendingBooking, pw.JOIN.LEFT_OUTER, on=(SlotLock.hold == PendingBooking.token))
-        .where(SlotLock.consultant == consultant_id, SlotLock.cell >= cells.start, SlotLock.cell < cells.stop)
-        .where(SlotLock.hold.is_null() | (PendingBooking.expires_at > now))
+    return _blocked(conversation is not None, None if moving is None else moving.kind).firsts(
+        consultant=consultant_id,
+        first=cells.start,
+        stop=cells.stop,
+        now=now,
+        conversation=conversation,
+        moving=None if moving is None else moving.id,
     )
-    if conversation is not None:
-        taken = taken.where(SlotLock.hold.is_null() | (PendingBooking.conversation != conversation))
-    if moving is not None:
-        owner = OWNER_COLUMNS[moving.kind]
-        taken = taken.where(owner.is_null() | (owner != moving.id))
-    return _firsts(taken)
 
 
 def take(consultant_id: int, cells: Iterable[int], owner: Any, owner_id: str) -> None:
     """Insert `cells` for one owner (a SlotLock column) in one ascending statement. Raises
     peewee.IntegrityError when one is taken."""
-    rows = [(consultant_id, cell, owner_id) for cell in sorted(cells)]
-    if rows:
-        SlotLock.insert_many(rows, fields=[SlotLock.consultant, SlotLock.cell, owner]).execute()
+    ascending = sorted(cells)
+    if ascending:
+        _take(owner, len(ascending)).run(consultant=consultant_id, owner=owner_id, **_numbered(ascending))
 
 
 def owned(owner: Any, owner_id: str) -> set[int]:
     """The cells of one owner."""
-    return _firsts(SlotLock.select(SlotLock.cell).where(owner == owner_id))
+    return _owned(owner).firsts(owner=owner_id)
 
 
-def free(owner: Any, owner_id: str, *, cells: Iterable[int] | None = None) -> None:
+def free(owner: Any, owner_id: str, *, cells: Collection[int] | None = None) -> None:
     """Give back the cells of one owner: all, or only `cells`."""
-    gone = SlotLock.delete().where(owner == owner_id)
-    if cells is not None:
-        gone = gone.where(SlotLock.cell.in_(list(cells)))
-    gone.execute()
+    _free(owner, None if cells is None else len(cells)).run(owner=owner_id, **_numbered(cells or ()))
 
 
-def hand_over(token: str, kind: BookingKind, booking_id: str) -> None:
-    """Make a hold's cells those of a booking."""
-    SlotLock.update({SlotLock.hold: None, OWNER_COLUMNS[kind]: booking_id}).where(
-        SlotLock.hold == token
-    ).execute()
+def hand_over(token: str, kind: BookingKind, booking_id: str) -> int:
+    """Make a hold's cells those of a booking; returns how many."""
+    return _hand_over(kind).run(hold=token, booking=booking_id)
 
 
 def is_unique_violation(error: pw.IntegrityError) -> bool:
@@ -116,5 +105,72 @@ def cells_around(frm: datetime, to: datetime, longest: timedelta) -> range:
     return range(first, -(-epoch_seconds(to + longest) // CELL_SECONDS))
 
 
-def _firsts(query: Any) -> set[int]:
-    return {row[0] for row in query.tuples()}
+# --- Worded once ------------------------------------------------------------------------------------------
+
+
+@cache
+def _lock(count: int) -> Statement:
+    def query() -> Any:
+        rows: Any = (
+            Consultant.select(Consultant.id).where(Consultant.id.in_(_places(count))).order_by(Consultant.id)
+        )
+        on_postgres = isinstance(proxy.obj, pw.PostgresqlDatabase)
+        return rows.for_update("FOR NO KEY UPDATE") if on_postgres else rows
+
+    return Statement(query)
+
+
+@cache
+def _blocked(but_own_hold: bool, but_moved: BookingKind | None) -> Statement:
+    def query() -> Any:
+        taken = (
+            SlotLock.select(SlotLock.cell)
+            .join(PendingBooking, pw.JOIN.LEFT_OUTER, on=(SlotLock.hold == PendingBooking.token))
+            .where(SlotLock.consultant == Given("consultant"))
+            .where(SlotLock.cell >= Given("first"), SlotLock.cell < Given("stop"))
+            .where(SlotLock.hold.is_null() | (PendingBooking.expires_at > Given("now")))
+        )
+        if but_own_hold:
+            others = PendingBooking.conversation != Given("conversation")
+            taken = taken.where(SlotLock.hold.is_null() | others)
+        if but_moved is not None:
+            owner = OWNER_COLUMNS[but_moved]
+            taken = taken.where(owner.is_null() | (owner != Given("moving")))
+        return taken
+
+    return Statement(query)
+
+
+@cache
+def _take(owner: Any, count: int) -> Statement:
+    rows = [(Given("consultant"), cell, Given("owner")) for cell in _places(count)]
+    fields = [SlotLock.consultant, SlotLock.cell, owner]
+    return Statement(lambda: SlotLock.insert_many(rows, fields=fields))
+
+
+@cache
+def _owned(owner: Any) -> Statement:
+    return Statement(lambda: SlotLock.select(SlotLock.cell).where(owner == Given("owner")))
+
+
+@cache
+def _free(owner: Any, count: int | None) -> Statement:
+    def query() -> Any:
+        gone = SlotLock.delete().where(owner == Given("owner"))
+        return gone if count is None else gone.where(SlotLock.cell.in_(_places(count)))
+
+    return Statement(query)
+
+
+@cache
+def _hand_over(kind: BookingKind) -> Statement:
+    new = {SlotLock.hold: None, OWNER_COLUMNS[kind]: Given("booking")}
+    return Statement(lambda: SlotLock.update(new).where(SlotLock.hold == Given("hold")))
+
+
+def _places(count: int) -> list[Given]:
+    return [Given(f"at{number}") for number in range(count)]
+
+
+def _numbered(values: Iterable[Any]) -> dict[str, Any]:
+    return {f"at{number}": value for number, value in enumerate(values)}

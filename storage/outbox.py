@@ -9,6 +9,13 @@ from enum import StrEnum
 
 from storage.models import CalendarTask, Consultant
 from storage.results import Booking
+from storage.statements import Given, Statement
+
+_WITH_CALENDAR = Statement(
+    lambda: Consultant.select(Consultant.id).where(
+        Consultant.id == Given("consultant"), Consultant.calendar.is_null(False)
+    )
+)
 
 
 class Action(StrEnum):
@@ -22,8 +29,7 @@ class Action(StrEnum):
 def enqueue(booking: Booking, action: Action, *, now: datetime) -> None:
     """Note that the event of `booking` is to be made, changed or deleted; nothing where its consultant has no
     calendar."""
-    with_calendar = (Consultant.id == booking.consultant_id) & Consultant.calendar.is_null(False)
-    if Consultant.select().where(with_calendar).exists():
+    if _WITH_CALENDAR.first(consultant=booking.consultant_id) is not None:
         CalendarTask.create(
             consultant=booking.consultant_id,
             booking_kind=booking.kind.value,
