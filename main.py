@@ -26,6 +26,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
 from rich.console import Console
+from rich.table import Table
 
 from engine.extraction.breaker import Breaker
 from engine.extraction.local import LocalExtractor
@@ -33,10 +34,13 @@ from engine.faults import where as place_of
 from engine.ports import Clock
 from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
+from engine.rules_check import report_check
+from engine.rules_test import report_test
 from engine.settings import EngineSettings
 from engine.shelf import Shelf
 from engine.understanding.phones import phone_from_digits
 from engine.understanding.report import LineError, read_instant, understand
+from rules import facts_page
 from rules.errors import RulesError
 from rules.settings import RulesSettings
 from storage import people
@@ -410,9 +414,16 @@ def command_understand(settings: Settings, arguments: argparse.Namespace) -> int
 
 
 async def _rehearse(dialogue: Any, rulebook: Rulebook) -> Any:
+    with store_in_memory() as database:
+        return await rehearse(dialogue, database, rulebook, LocalExtractor(ZONE))
+
+
+@contextlib.contextmanager
+def store_in_memory() -> Iterator[Database]:
+    """An empty store for one dialogue."""
     with Database("sqlite:///:memory:") as database:
         database.create_tables()
-        return await rehearse(dialogue, database, rulebook, LocalExtractor(ZONE))
+        yield database
 
 
 def _dialogues(paths: Sequence[Path]) -> list[Path]:
@@ -603,6 +614,42 @@ def _local_instant(text: str) -> datetime:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+# --- The rules' commands ------------------------------------------------------------
+
+
+def rules_facts(_: Settings, told: argparse.Namespace) -> int:
+    """Print what rules may look at and ask for."""
+    if told.markdown:
+        print(facts_page.page(), end="")
+        return 0
+    console = Console()
+    for columns, rows in (
+        (facts_page.FACT_COLUMNS, facts_page.fact_rows()),
+        (facts_page.EVENT_COLUMNS, facts_page.event_rows()),
+    ):
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    return 0
+
+
+def rules_check(settings: Settings, told: argparse.Namespace) -> int:
+    """Say everything that is wrong with rule files; non-zero if they cannot be used."""
+    return report_check(told.directory or settings.rules.directory, print, as_json=told.json)
+
+
+def rules_test(settings: Settings, told: argparse.Namespace) -> int:
+    """Play all example dialogues under edited rules; non-zero if one fails."""
+    in_force = settings.rules.directory
+    edited = told.directory or in_force
+    own = edited / "examples"
+    examples = told.examples or (own if own.is_dir() else in_force / "examples")
+    if not (paths := _dialogues([examples]) if examples.exists() else []):
+        raise CommandError(f"no dialogue (*.toml) in {examples}")
+    return report_test(paths, edited, in_force, store_in_memory, Console(), coverage=told.coverage)
+
+
 # --- Command line ------------------------------------------------------------
 
 
@@ -639,8 +686,38 @@ def parser() -> argparse.ArgumentParser:
         metavar="ISO",
         help="when it is said, Rome unless it says a zone (default: now)",
     )
+    _add_rules_commands(
+        commands.add_parser("rules", help="The rule files: what they may say, and whether they are right."),
+        command,
+    )
     _add_store_commands(commands.add_parser("db", help="The store: schema, people, calls to place."), command)
     return top
+
+
+def _add_rules_commands(
+    rules: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    what = rules.add_subparsers(dest="what", required=True)
+    facts = command("facts", rules_facts, what)
+    facts.add_argument("--markdown", action="store_true", help="the page docs/fatti.md")
+    check = command("check", rules_check, what)
+    check.add_argument("--json", action="store_true", help="one JSON object a mistake")
+    test = command("test", rules_test, what)
+    test.add_argument(
+        "--examples",
+        type=Path,
+        metavar="DIR",
+        help="the dialogues (default: those in the folder, or those of the rules in force)",
+    )
+    test.add_argument("--coverage", action="store_true", help="name every phrase that no dialogue says")
+    for command_of_a_folder in (check, test):
+        command_of_a_folder.add_argument(
+            "directory",
+            type=Path,
+            nargs="?",
+            metavar="DIR",
+            help="folder of rule files (default: the one in the settings)",
+        )
 
 
 def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:

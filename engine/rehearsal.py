@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
@@ -298,12 +298,25 @@ def _item(texts: Sequence[str], found: int, index: int) -> int | None:
     return items[index] if index < len(items) else None
 
 
-async def rehearse(dialogue: Dialogue, store: Store, rulebook: Rulebook, extractor: Extractor) -> Outcome:
-    """Play `dialogue` in an empty `store` and check what it expects."""
+async def rehearse(
+    dialogue: Dialogue,
+    store: Store,
+    rulebook: Rulebook,
+    extractor: Extractor,
+    *,
+    watch: Callable[[Told], None] | None = None,
+) -> Outcome:
+    """Play `dialogue` in an empty `store` and check what it expects; `watch` is told of every analysis."""
     now = dialogue.now.astimezone(UTC)
     conversation, existing = await store.run(lambda: _set_stage(dialogue, now))
     told: list[Told] = []
-    supervisor = Supervisor(conversation, store, rulebook, extractor, watch=told.append)
+
+    def hear(one: Told) -> None:
+        told.append(one)
+        if watch is not None:
+            watch(one)
+
+    supervisor = Supervisor(conversation, store, rulebook, extractor, watch=hear)
     turns: list[Turn] = []
     analysed = 0
 

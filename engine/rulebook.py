@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from engine.understanding.acts import Phrases
-from rules.decider import Decider
+from rules.decider import Decider, Decision
 from rules.limits import Limits
 from rules.messages import Messages
 from rules.ruleset import RuleSet, load
+
+
+class Decides(Protocol):
+    """What decides by the rules: rules.decider.Decider, or somebody who watches one."""
+
+    def decide(self, facts: Mapping[str, object], fired: Collection[str]) -> Decision:
+        """The decision of the first rule that matches `facts` and whose event is not among `fired`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
     """One version of the rules. A call keeps the rulebook it began with."""
 
-    decider: Decider
+    decider: Decides
     messages: Messages
     limits: Limits
     phrases: Phrases

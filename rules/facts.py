@@ -143,6 +143,20 @@ EVENTS: Mapping[str, str] = {
     "modifica": "A cosa fatta, il chiamante vuole spostare o disdire.",
 }
 
+#: The stages in which the machine takes each event; in all others it refuses.
+ACCEPTED_FROM: Mapping[str, tuple[str, ...]] = {
+    "interesse": ("nessun_intento",),
+    "completa": ("raccolta_dati",),
+    "correzione": ("raccolta_dati", "dati_completi", "confermato", "errore"),
+    "scadenza": ("dati_completi",),
+    "abbandono": ("raccolta_dati", "dati_completi", "errore"),
+    "conferma": ("dati_completi",),
+    "successo": ("confermato",),
+    "fallimento": ("confermato",),
+    "riprova": ("errore",),
+    "modifica": ("completato",),
+}
+
 
 def check_facts(facts: Mapping[str, object]) -> dict[str, Value]:
     """Every fact of the table, those left out with their default.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rules.errors import nearest
+from rules.errors import known_or_nearest
 from rules.source import Source
 
 #: What may be asked for besides date and time.
@@ -49,12 +49,11 @@ class Limits:
 
 def read_limits(source: Source) -> Limits:
     """The limits in `source`; mistakes are noted in it, the smallest value stands in for a wrong number."""
-    whole = source.block()
-    source.unknown_keys(source.data, (*RANGES, "required"), None, whole)
+    source.unknown_keys(source.data, (*RANGES, "required"), (), None)
     numbers = {name: _number(source, name, *bounds) for name, bounds in RANGES.items()}
-    required = _table(source, source.data.get("required"), "required", CALLERS)
+    required = _table(source, source.data.get("required"), ("required",), CALLERS)
     by_kind = {
-        caller: _table(source, required.get(caller), f"required.{caller}", DIRECTIONS) for caller in CALLERS
+        caller: _table(source, required.get(caller), ("required", caller), DIRECTIONS) for caller in CALLERS
     }
     return Limits(
         **numbers,
@@ -70,32 +69,33 @@ def _number(source: Source, name: str, low: int, high: int) -> int:
     value = source.data.get(name)
     if type(value) is int and low <= value <= high:
         return value
-    what = "is missing" if value is None else f"cannot be {value!r}"
-    source.report(
-        source.block().line_of(name), None, name, f"{what}: it must be a whole number from {low} to {high}"
-    )
+    if value is not None or source.whole:
+        what = "is missing" if value is None else f"cannot be {value!r}"
+        source.report((name,), None, name, f"{what}: it must be a whole number from {low} to {high}")
     return low
 
 
-def _table(source: Source, value: Any, path: str, known: tuple[str, ...]) -> dict[str, Any]:
+def _table(source: Source, value: Any, path: tuple[str, ...], known: tuple[str, ...]) -> dict[str, Any]:
+    name = ".".join(path)
     if isinstance(value, dict):
-        source.unknown_keys(value, known, path, source.block(f"[{path}]"))
+        source.unknown_keys(value, known, path, name)
         return value
     if value is not None:
-        source.report(source.block().line_of(path.split(".")[-1]), None, path, "it must be a table")
+        source.report(path, None, name, "it must be a table")
     return {}
 
 
 def _details(source: Source, value: Any, caller: str, direction: str) -> frozenset[str]:
     if value is None:
         return frozenset()
-    line = source.block(f"[required.{caller}]").line_of(direction)
+    path = ("required", caller, direction)
     subject = f"required.{caller}"
     if not isinstance(value, list):
-        source.report(line, subject, direction, f"it must be a list of {', '.join(EXTRA_DETAILS)}")
+        source.report(path, subject, direction, f"it must be a list of {', '.join(EXTRA_DETAILS)}")
         return frozenset()
-    for word in value:
+    for number, word in enumerate(value):
         if word not in EXTRA_DETAILS:
-            hint = nearest(word, EXTRA_DETAILS) or f"; known are {', '.join(EXTRA_DETAILS)}"
-            source.report(line, subject, direction, f"{word!r} is no detail that can be added{hint}")
-    return frozenset(word for word in value if word in EXTRA_DETAILS)
+            rest, nearest = known_or_nearest(word, EXTRA_DETAILS)
+            text = f"{word!r} is no detail that can be added{rest}"
+            source.report((*path, number), subject, direction, text, nearest)
+    return frozenset(word for word in EXTRA_DETAILS if word in value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 
-from rules.errors import MessageError, nearest
+from rules.errors import MessageError, known_or_nearest, nearest
 from rules.source import Source
 
 #: The notices that the engine knows how to fill: id -> placeholders, all of which the text must contain.
@@ -73,45 +73,59 @@ class Messages:
 
 def read_messages(source: Source) -> Messages:
     """The messages in `source`; mistakes are noted in it."""
-    data, whole = source.data, source.block()
-    source.unknown_keys(data, ("marker", "notices"), None, whole)
+    data = source.data
+    source.unknown_keys(data, ("marker", "notices"), (), None)
     marker = data.get("marker")
-    if not isinstance(marker, str) or not marker.strip() or "\n" in marker:
-        source.report(whole.line_of("marker"), None, "marker", "it must be one line of text")
+    one_line = isinstance(marker, str) and bool(marker.strip()) and "\n" not in marker
+    if not one_line and (marker is not None or source.whole):
+        source.report(("marker",), None, "marker", "it must be one line of text")
     notices = data.get("notices")
     if not isinstance(notices, dict):
-        source.report(whole.line_of("notices"), None, "notices", "the table of notices is missing")
+        if notices is not None or source.whole:
+            source.report(("notices",), None, "notices", "the table of notices is missing")
         notices = {}
-    else:
+    elif source.whole:
         for notice in NOTICES:
             if notice not in notices:
-                source.report(whole.line_of("notices"), None, notice, "this notice has no text")
+                source.report(("notices",), None, notice, "this notice has no text")
     for notice, text in notices.items():
-        for problem in _problems_of(notice, text):
-            source.report(whole.line_of(notice), "notices", notice, problem)
+        for problem, word in _problems_of(notice, text):
+            source.report(("notices", notice), "notices", notice, problem, word)
     return Messages(str(marker), {notice: str(text).strip() for notice, text in notices.items()})
 
 
-def _problems_of(notice: str, text: object) -> list[str]:
+def _problems_of(notice: str, text: object) -> list[tuple[str, str | None]]:
+    """What is wrong with one notice, each with the word that was probably meant."""
     if not _ID.fullmatch(notice):
-        return ["an id is made of small letters, digits and _"]
+        return [("an id is made of small letters, digits and _", None)]
     if not isinstance(text, str) or not text.strip():
-        return ["it must be a text"]
+        return [("it must be a text", None)]
+    return placeholder_problems(text, NOTICES.get(notice, ()))
+
+
+def placeholder_problems(
+    text: str, wanted: tuple[str, ...], *, all_of_them: bool = True
+) -> list[tuple[str, str | None]]:
+    """What is wrong with the braces of `text`, each with the word that was probably meant.
+
+    `wanted`: what may stand between braces, and unless `all_of_them` is false, must.
+    """
     try:
         fields = list(Formatter().parse(text))
     except ValueError as error:
-        return [f"a brace does not fit ({error}); to write one, double it"]
+        return [(f"a brace does not fit ({error}); to write one, double it", None)]
     used = [name for _, name, _, _ in fields if name is not None]
-    wanted = NOTICES.get(notice, ())
-    problems = [f"the placeholder {{{name}}} is missing" for name in wanted if name not in used]
+    problems: list[tuple[str, str | None]] = [
+        (f"the placeholder {{{name}}} is missing", None)
+        for name in wanted
+        if all_of_them and name not in used
+    ]
     for _, name, form, conversion in fields:
         if name is None:
             continue
         if name not in wanted:
-            hint = nearest(name, wanted) or (
-                f"; known are {', '.join(wanted)}" if wanted else "; it has none"
-            )
-            problems.append(f"unknown placeholder {{{name}}}{hint}")
+            rest, nearest = known_or_nearest(name, wanted) if wanted else ("; it has none", None)
+            problems.append((f"unknown placeholder {{{name}}}{rest}", nearest))
         elif form or conversion:
-            problems.append(f"the placeholder {{{name}}} must stand alone between its braces")
+            problems.append((f"the placeholder {{{name}}} must stand alone between its braces", None))
     return problems

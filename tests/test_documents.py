@@ -11,6 +11,7 @@ import pytest
 
 from fsm.booking import diagram
 from main import main, parser
+from rules.facts_page import page
 from transport.bridge.metadata import read_metadata
 
 ROOT = Path(__file__).parent.parent
@@ -61,3 +62,9 @@ def test_every_folder_is_on_the_map() -> None:
     mapped = set(re.findall(r"`([a-z_]+)/`", README[README.index("## Where things are") :]))
     there = {p.name for p in ROOT.iterdir() if (p.is_dir() and any(p.glob("*.py"))) or p.name == "docs"}
     assert there <= mapped
+
+
+def test_the_page_of_facts_is_current() -> None:
+    assert (ROOT / "docs" / "fatti.md").read_text(encoding="utf-8") == page(), (
+        "write it again: python main.py rules facts --markdown > docs/fatti.md"
+    )

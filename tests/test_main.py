@@ -15,6 +15,7 @@ from aiohttp import ClientSession
 
 from engine.rehearsal import rehearse
 from main import _demo_server, main
+from rules.facts import EVENTS, FACTS
 from transport.clock import SystemClock
 from transport.server import Parts
 from transport.settings import ServerSettings
@@ -342,3 +343,36 @@ def test_an_instant_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main(["understand", "--now", "domani"])
     assert "2026-02-09T09:30" in capsys.readouterr().err
+
+
+def test_the_table_of_facts_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["rules", "facts"]) == 0
+    shown = capsys.readouterr().out
+    for name, fact in FACTS.items():
+        row = next(line for line in shown.splitlines() if line.startswith(f"│ {name} "))
+        assert fact.meaning.split()[0] in row
+    assert all(event in shown for event in EVENTS)
+
+
+def test_rules_are_checked_and_tested_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    copy = tmp_path / "it"
+    shutil.copytree(EXAMPLES.parent, copy, ignore=shutil.ignore_patterns("examples"))
+    assert main(["rules", "check"]) == 0
+    assert main(["rules", "check", str(copy)]) == 0
+    assert main(["rules", "test", str(copy), "--examples", str(EXAMPLES / "scenarios")]) == 0
+    assert "8 dialogues: 8 passed" in capsys.readouterr().out
+    (copy / "limits.toml").unlink()
+    assert main(["rules", "check", str(copy)]) == 1
+    assert f"error   {copy}/limits.toml: this file is missing" in capsys.readouterr().out
+    assert main(["rules", "check", "--json", str(copy)]) == 1
+    assert json.loads(capsys.readouterr().out)["problem"] == "this file is missing"
+    assert main(["rules", "test", str(copy)]) == 2
+    assert "this file is missing" in capsys.readouterr().err
+    assert main(["rules", "test", "--examples", str(tmp_path / "nothing")]) == 2

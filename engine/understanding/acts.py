@@ -45,11 +45,12 @@ class Phrases:
     """The phrases of each act as folded words. `explicit` phrases carry their own meaning ("confermo").
 
     A phrase that would make words of denial, doubt or correction mean something else has no effect; such
-    phrases are in `ignored`.
+    phrases are in `ignored`. A set given as `heard` gathers every phrase that is found in a turn.
     """
 
     phrases: Mapping[Act, tuple[Phrase, ...]]
     explicit: Mapping[Act, frozenset[Phrase]]
+    heard: set[tuple[Act, Phrase]] | None = field(default=None, repr=False, compare=False)
     ignored: tuple[tuple[Act, Phrase], ...] = field(init=False)
     _index: _Index = field(init=False, repr=False, compare=False)
 
@@ -60,7 +61,7 @@ class Phrases:
                 if not phrase or _hides_core(act, phrase):
                     ignored.append((act, phrase))
                 else:
-                    index.add(phrase, _Entry(act, phrase in self.explicit.get(act, ())))
+                    index.add(phrase, _Entry(act, phrase in self.explicit.get(act, ()), phrase=phrase))
         for act, core in words.CORE.items():
             for phrase in core:
                 index.add(phrase, _Entry(act))
@@ -76,8 +77,8 @@ class Phrases:
         """The phrases of a loaded phrase file. Raises ValueError for a name that is no act."""
         by_act = {Act(name): listed for name, listed in lists.items()}
         return cls(
-            {act: tuple(dict.fromkeys(map(_folded, listed.phrases))) for act, listed in by_act.items()},
-            {act: frozenset(map(_folded, listed.explicit)) for act, listed in by_act.items()},
+            {act: tuple(dict.fromkeys(map(folded, listed.phrases))) for act, listed in by_act.items()},
+            {act: frozenset(map(folded, listed.explicit)) for act, listed in by_act.items()},
         )
 
 
@@ -94,6 +95,8 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
     """
     turn = _turn_of(text)
     matches = list(_matches(turn, phrases._index))
+    if phrases.heard is not None:
+        phrases.heard.update((m.entry.act, m.entry.phrase) for m in matches if m.entry.act and m.entry.phrase)
     found: list[_Found] = []
     for at in range(len(matches)):
         found += _judge(turn, matches, at, yes_no_pending)
@@ -240,6 +243,7 @@ class _Entry:
     act: Act | None  # None: an idiom
     explicit: bool = False
     withdraws: bool = False
+    phrase: Phrase = ()  # as the file has it; empty for the words of this code
 
 
 class _Index:
@@ -306,7 +310,8 @@ def _longest(turn: _Turn, index: _Index, first: int) -> _Match | None:
     return best
 
 
-def _folded(phrase: str) -> Phrase:
+def folded(phrase: str) -> Phrase:
+    """A phrase as `Phrases` holds it: its words, without case and accents."""
     return tuple(token.text for token in tokens(fold(phrase)))
 
 

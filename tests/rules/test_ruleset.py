@@ -53,7 +53,7 @@ def test_every_mistake_in_every_file_at_once(folder: Folder) -> None:
         load(path)
     text = str(caught.value)
     assert f"{path / 'limits.toml'}:1: abandon_after: cannot be 0" in text
-    assert f"{path / 'messages.toml'}:1: not valid TOML: " in text
+    assert f"{path / 'messages.toml'}:1:3: not valid TOML: " in text
     assert f"{path / 'decisions.toml'}:3: rule a: stge: unknown fact; did you mean 'stage'?" in text
     assert f"{path / 'phrases.toml'}:1: affrim: " in text
     assert issubclass(RuleFileError, RulesError)
