@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Generic, TypeVar
 
 from engine.ports import Mention, MentionKind
+from engine.understanding import pointing
 from engine.understanding.acts import Phrases, find_acts, rejected_details
 from engine.understanding.dates import find_dates
 from engine.understanding.durations import find_durations
@@ -36,7 +37,6 @@ from engine.understanding.readback import Verb
 from engine.understanding.times import find_times
 
 M = TypeVar("M", DateMention, TimeMention)
-W = TypeVar("W", bound=Words)
 
 
 class Meant(Enum):
@@ -59,7 +59,11 @@ class Said(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class CallerReading:
-    """One caller turn, read on its own."""
+    """One caller turn, read on its own.
+
+    `pointed`: the mentions that only the other extractor found. `disputed`: the kinds of detail on which it and
+    we disagree; days and times say so themselves, by being several.
+    """
 
     text: str
     acts: tuple[ActMention, ...]
@@ -80,6 +84,19 @@ class CallerReading:
     same_time: bool
     ordinal: int | None
     ordinal_words: Words | None
+    pointed: frozenset[Words] = frozenset()
+    disputed: frozenset[MentionKind] = frozenset()
+
+    @property
+    def alone(self) -> CallerReading:
+        """The turn as we read it ourselves: what it asks for and agrees to is not to be found by pointing."""
+        if not self.pointed:
+            return self
+        return replace(
+            self,
+            dates=tuple(said for said in self.dates if said.mention not in self.pointed),
+            times=tuple(said for said in self.times if said.mention not in self.pointed),
+        )
 
     def does(self, *acts: Act) -> bool:
         """Whether the turn does any of `acts`."""
@@ -210,25 +227,35 @@ def read_caller(
     flat = fold(text)
     ordinal = _ORDINAL.search(flat)
     ordinal_span = ordinal.span() if ordinal else (0, 0)
-    dates = [
-        d
-        for d in _with(find_dates(text, now), found, MentionKind.DATE, text, lambda w: find_dates(w, now))
-        if not _inside(d, ordinal_span)
-    ]
     ranges = find_ranges(text, now)
-    dates = [_in_week_said(day, ranges) for day in dates]
-    times = _with(find_times(text), found, MentionKind.TIME, text, find_times)
+    own_dates = [_in_week_said(d, ranges) for d in find_dates(text, now) if not _inside(d, ordinal_span)]
+    own_times = find_times(text)
+    own_phones, own_emails = find_phones(text), find_emails(text)
+    own_names, own_durations = find_names(text), find_durations(text)
+    read: dict[MentionKind, Sequence[Words]] = {
+        MentionKind.DATE: own_dates,
+        MentionKind.TIME: own_times,
+        MentionKind.PHONE: own_phones,
+        MentionKind.EMAIL: own_emails,
+        MentionKind.NAME: own_names,
+        MentionKind.DURATION: own_durations,
+    }
+    pointers = pointing.Pointers(found, text, read, ranges)
+    dates = pointing.dates(own_dates, pointers, now)
+    times = pointing.times(own_times, pointers)
+    phones, emails = pointing.phones(own_phones, pointers), pointing.emails(own_emails, pointers)
+    names, durations = pointing.names(own_names, pointers), pointing.durations(own_durations, pointers)
     clauses = _clauses(flat)
     return CallerReading(
         text=text,
         acts=find_acts(text, phrases, yes_no_pending=yes_no_pending),
-        dates=tuple(Said(d, _meant(flat, d, clauses, dates)) for d in dates),
-        times=tuple(Said(t, _meant(flat, t, clauses, times)) for t in times),
+        dates=_said(flat, clauses, dates),
+        times=_said(flat, clauses, times),
         ranges=ranges,
-        phones=tuple(_with(find_phones(text), found, MentionKind.PHONE, text, find_phones)),
-        emails=tuple(_with(find_emails(text), found, MentionKind.EMAIL, text, find_emails)),
-        names=tuple(_with(find_names(text), found, MentionKind.NAME, text, _plain_name)),
-        durations=tuple(_with(find_durations(text), found, MentionKind.DURATION, text, find_durations)),
+        phones=phones.mentions,
+        emails=emails.mentions,
+        names=names.mentions,
+        durations=durations.mentions,
         rejected=rejected_details(text),
         this_number=names_this_number(text),
         keeps=_KEEPS.search(flat) is not None,
@@ -236,9 +263,29 @@ def read_caller(
         days_on=_steps(_DAY_STEP, flat),
         minutes_on=_steps(_HOUR_STEP, flat),
         same_time=_SAME_TIME.search(flat) is not None,
-        asks_to_come=bool(dates and times) and _COME.search(flat) is not None,
+        asks_to_come=bool(own_dates and own_times) and _COME.search(flat) is not None,
         ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
         ordinal_words=Words(text[slice(*ordinal_span)], *ordinal_span) if ordinal else None,
+        pointed=frozenset[Words]().union(*(merged.pointed for merged in (dates, times, phones, emails))),
+        disputed=frozenset(
+            kind
+            for kind, merged in (
+                (MentionKind.PHONE, phones),
+                (MentionKind.EMAIL, emails),
+                (MentionKind.NAME, names),
+                (MentionKind.DURATION, durations),
+            )
+            if merged.disputed
+        ),
+    )
+
+
+def _said(flat: str, clauses: list[tuple[int, int]], merged: pointing.Merged[M]) -> tuple[Said[M], ...]:
+    """How each mention is meant. What is only pointed at does not change how our own are."""
+    own = [mention for mention in merged.mentions if mention not in merged.pointed]
+    return tuple(
+        Said(m, _meant(flat, m, clauses, merged.mentions if m in merged.pointed else own))
+        for m in merged.mentions
     )
 
 
@@ -280,40 +327,6 @@ def _in_week_said(mention: DateMention, ranges: Sequence[RangeMention]) -> DateM
             if meant:
                 return replace(mention, candidates=meant, problems=frozenset())
     return mention
-
-
-def _plain_name(words: str) -> tuple[NameMention, ...]:
-    clean = words.strip(" .,;!?")
-    return (
-        (NameMention(words, 0, len(words), clean.title()),)
-        if re.fullmatch(r"[^\W\d_][\w' -]{1,60}", clean)
-        else ()
-    )
-
-
-def _with(
-    own: Iterable[W],
-    found: Sequence[Mention],
-    kind: MentionKind,
-    text: str,
-    read: Callable[[str], Iterable[W]],
-) -> list[W]:
-    """Our own mentions, and those that the other extractor pointed at where we saw nothing."""
-    mentions = list(own)
-    if not found:
-        return mentions
-    flat = fold(text)
-    for pointer in found:
-        if pointer.kind is not kind:
-            continue
-        at = flat.find(fold(pointer.verbatim))
-        if at < 0 or any(m.start < at + len(pointer.verbatim) and at < m.end for m in mentions):
-            continue
-        mentions += [
-            replace(m, start=m.start + at, end=m.end + at)
-            for m in read(text[at : at + len(pointer.verbatim)])
-        ]
-    return sorted(mentions, key=lambda m: m.start)
 
 
 def _inside(mention: Words, span: tuple[int, int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.details import Accumulator, Heard
+from engine.ports import MentionKind
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, names_this_number
 from engine.understanding.context import Agreement, CallerKnown, Reading
@@ -43,7 +44,11 @@ def _take_phone(
     whole = [phone for phone in said.phones if phone.value]
     if whole:
         held.digits = ""
-        out.hold("phone", whole[-1].value, turn.number)
+        if _in_doubt(held.details.phone, whole[-1], said, MentionKind.PHONE):
+            _give_up(out, "phone", turn)
+            out.phone_problem = True
+        else:
+            out.hold("phone", whole[-1].value, turn.number)
         return
     if said.this_number and caller.line:
         out.hold("phone", caller.line, turn.number)
@@ -83,7 +88,11 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     whole = [email for email in said.emails if email.value]
     if whole:
         held.spelled, held.email_suggestion = "", None
-        out.hold("email", whole[-1].value, turn.number)
+        if _in_doubt(held.details.email, whole[-1], said, MentionKind.EMAIL):
+            _give_up(out, "email", turn)
+            out.email_problem = True
+        else:
+            out.hold("email", whole[-1].value, turn.number)
         return
     wanted = held.spelled or (asked is not None and "email" in asked.wants)
     if not wanted or held.details.email is not None:
@@ -156,6 +165,13 @@ def _one(mentions: tuple[PhoneMention, ...] | tuple[EmailMention, ...]) -> str |
     """The only value named; None when several or none."""
     values = {mention.value for mention in mentions if mention.value}
     return values.pop() if len(values) == 1 else None
+
+
+def _in_doubt(
+    known: str | None, mention: PhoneMention | EmailMention, said: CallerReading, kind: MentionKind
+) -> bool:
+    """Whether the other extractor found another value than we, now or before: nobody is believed, it is asked."""
+    return kind in said.disputed or (mention in said.pointed and known not in (None, mention.value))
 
 
 def _give_up(out: Reading, name: str, turn: Turn) -> None:

@@ -40,14 +40,19 @@ def find_phones(text: str) -> tuple[PhoneMention, ...]:
     """
     mentions = []
     for run in digit_runs(text):
-        before = fold(text[max(0, run.start - 80) : run.start])
+        before = _before(text, run.start)
         figures = run.digits.lstrip("+")
         announced = bool(_LEAD.search(before)) and len(figures) >= 3
         likely = len(figures) >= (6 if run.digits[0] in "+03" else 8)
-        if (announced or likely) and not _OTHER_NUMBER.search(before):
+        if (announced or likely) and not names_another_number(text, run.start):
             value, problems = phone_from_digits(run.digits)
             mentions.append(PhoneMention(run.text, run.start, run.end, run.digits, value, problems))
     return tuple(mentions)
+
+
+def names_another_number(text: str, start: int) -> bool:
+    """Whether the words before `start` say that the digits there are no phone number ("il codice fiscale è …")."""
+    return _OTHER_NUMBER.search(_before(text, start)) is not None
 
 
 def phone_from_digits(digits: str) -> tuple[str | None, frozenset[Problem]]:
@@ -83,6 +88,10 @@ def ends_with(text: str) -> str | None:
         if leads and not leads[-1].group(1) and not run.digits.startswith("+"):
             ending = run.digits
     return ending
+
+
+def _before(text: str, start: int) -> str:
+    return fold(text[max(0, start - 80) : start])
 
 
 def _carries_country_code(figures: str) -> bool:

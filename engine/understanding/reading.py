@@ -48,7 +48,7 @@ def _caller(draft: Draft, turn: Turn) -> None:
     asked = draft.heard(before) if before else None
     said = _read_caller(draft, turn, asked)
     draft.out.human |= said.does(Act.ASK_HUMAN)
-    note_own_day(draft, said)
+    note_own_day(draft, said.alone)
     before_asking = draft.out.requested
     take_request(draft, said, asked)
     if not draft.active:
@@ -84,9 +84,9 @@ def _read_caller(draft: Draft, turn: Turn, asked: AssistantReading | None) -> Ca
 
 
 def _take_name_and_duration(draft: Draft, said: CallerReading, turn: Turn) -> None:
-    if said.names and draft.of_lead:
+    if said.names and draft.of_lead and MentionKind.NAME not in said.disputed:
         draft.held.set("name", said.names[-1].value, turn.number)
-    for duration in said.durations:
+    for duration in said.durations if MentionKind.DURATION not in said.disputed else ():
         allowed = duration.minutes in draft.agenda.allowed_minutes
         if allowed and duration.minutes != draft.held.details.minutes:
             draft.held.set("minutes", duration.minutes, turn.number)

@@ -48,6 +48,7 @@ def drops(draft: Draft, said: CallerReading) -> bool:
 
 def note_unclaimed(draft: Draft, said: CallerReading) -> None:
     """Days and times named before booking was the subject: a yes to quite another slot is not taken for granted."""
+    said = said.alone
     draft.held.days_before = tuple(d for s in said.dates if s.meant in _WISHES for d in s.mention.candidates)
     draft.held.times_before = tuple(t for s in said.times if s.meant in _WISHES for t in s.mention.candidates)
 
@@ -67,10 +68,12 @@ def _wanted(draft: Draft, said: CallerReading, asked: AssistantReading | None) -
     change = _change_of_own(draft, said, asked)
     if change is not Task.NESSUNO:
         return change
-    if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY) or (said.asks_to_come and _wishes_whole_slot(said)):
+    if said.does(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY) or (
+        said.asks_to_come and _wishes_whole_slot(said.alone)
+    ):
         return Task.PRENOTA
     if draft.context.stage is Stage.COMPLETATO:
-        return Task.SPOSTA if _names_another_slot(draft, said) else Task.NESSUNO
+        return Task.SPOSTA if _names_another_slot(draft, said.alone) else Task.NESSUNO
     if not _answers_offer(said, asked):
         return Task.NESSUNO
     # Whoever asked to move a booking and now picks a day still wants it moved.
@@ -85,7 +88,7 @@ def _change_of_own(draft: Draft, said: CallerReading, asked: AssistantReading | 
     if verb is Verb.NONE and asked is not None and asked.yes_no and _plain_yes(said):
         moves = asked.verb is Verb.MOVE and draft.task is not Task.DISDICI
         verb = asked.verb if moves or not asked.times else Verb.NONE
-    if verb is Verb.NONE and not said.does(Act.SHOW_INTEREST) and _gives_up_own_day(draft, said):
+    if verb is Verb.NONE and not said.does(Act.SHOW_INTEREST) and _gives_up_own_day(draft, said.alone):
         verb = Verb.MOVE
     return _TASK_OF[verb]
 

@@ -27,9 +27,9 @@ def take_slot(draft: Draft, said: CallerReading, asked: AssistantReading | None,
     day = _choose(said, said.dates, draft.held.details.date)
     at = _choose(said, said.times, draft.held.details.time)
     if day:
-        _take_day(draft, day, asked, turn)
+        _take_day(draft, day, asked, turn, in_doubt=_in_doubt(said, day))
     if at:
-        _take_time(draft, at, turn)
+        _take_time(draft, at, turn, in_doubt=_in_doubt(said, at))
     elif not day:
         _take_moved_time(draft, said, turn)
     _take_relative(draft, said, turn, day=bool(day), at=bool(at))
@@ -41,8 +41,8 @@ def reject(draft: Draft, said: CallerReading, turn: Turn) -> None:
     """Days and times ruled out, by name or in general ("non quel giorno", "un altro orario")."""
     day, at = draft.held.details.date, draft.held.details.time
     wished = {
-        "date": any(s.meant is Meant.WISH for s in said.dates),
-        "time": any(s.meant is Meant.WISH for s in said.times),
+        "date": any(s.meant is Meant.WISH for s in said.alone.dates),
+        "time": any(s.meant is Meant.WISH for s in said.alone.times),
     }
     out_of = {
         "date": day is not None
@@ -85,21 +85,37 @@ def _choose(said: CallerReading, mentions: Sequence[Said[M]], current: date | ti
     chosen: list[M] = []
     for mention in wishes:
         same = chosen and chosen[-1].candidates == mention.candidates
-        if same or (chosen and said.repairs((chosen[-1].end, mention.start))):
+        displaces = mention in said.pointed and any(known not in said.pointed for known in chosen)
+        if displaces and same:
+            continue
+        if same or (chosen and not displaces and said.repairs((chosen[-1].end, mention.start))):
             chosen = [mention]
         else:
             chosen.append(mention)
     return chosen[-1:] if len({m.candidates for m in chosen}) == 1 else chosen
 
 
+def _in_doubt(said: CallerReading, chosen: Sequence[DateMention] | Sequence[TimeMention]) -> bool:
+    """Whether the other extractor alone found what was chosen, or part of it: what is held is then not replaced."""
+    return any(mention in said.pointed for mention in chosen)
+
+
 def _take_day(
-    draft: Draft, mentions: Sequence[DateMention], asked: AssistantReading | None, turn: Turn
+    draft: Draft,
+    mentions: Sequence[DateMention],
+    asked: AssistantReading | None,
+    turn: Turn,
+    *,
+    in_doubt: bool,
 ) -> None:
     days, problem = settle_day(draft, mentions, asked)
+    held = draft.held
+    if in_doubt and held.details.date is not None and days != {held.details.date}:
+        days, problem = days | {held.details.date}, problem or "ambiguo"
+        draft.out.lose("date", turn.number)
     if len(days) == 1 and problem is None:
         draft.out.hold("date", next(iter(days)), turn.number)
         return
-    held = draft.held
     if held.details.date is not None and held.details.date not in days:
         draft.out.lose("date", turn.number)
     if held.details.date is None:
@@ -107,7 +123,7 @@ def _take_day(
     draft.out.about_booking = True
 
 
-def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn) -> None:
+def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn, *, in_doubt: bool) -> None:
     held = draft.held
     candidates = {at for mention in mentions for at in mention.candidates}
     if any(Problem.IMPOSSIBLE in mention.problems for mention in mentions):
@@ -115,6 +131,10 @@ def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn) -> Non
         return
     doubtful = any(Problem.AMBIGUOUS in mention.problems for mention in mentions)
     settled = settle_time(draft, candidates, doubtful=doubtful) if len(mentions) == 1 else None
+    if in_doubt and held.details.time is not None and settled != held.details.time:
+        candidates.add(held.details.time)
+        draft.out.lose("time", turn.number)
+        settled = None
     if settled is not None:
         draft.out.hold("time", settled, turn.number)
         return
