@@ -29,10 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.extraction.breaker import Breaker
-from engine.extraction.local import LocalExtractor
 from engine.faults import where as place_of
 from engine.ports import Clock
-from engine.rehearsal import ZONE, RehearsalError, read_dialogue, rehearse
+from engine.rehearsal import RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from engine.rules_check import report_check
 from engine.rules_test import report_test
@@ -415,7 +414,7 @@ def command_understand(settings: Settings, arguments: argparse.Namespace) -> int
 
 async def _rehearse(dialogue: Any, rulebook: Rulebook) -> Any:
     with store_in_memory() as database:
-        return await rehearse(dialogue, database, rulebook, LocalExtractor(ZONE))
+        return await rehearse(dialogue, database, rulebook)
 
 
 @contextlib.contextmanager

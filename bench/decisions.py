@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._oracle import Table, as_file, first, ifs, more_rules
-from engine.extraction.local import LocalExtractor
-from engine.rehearsal import ZONE, read_dialogue, rehearse
+from engine.rehearsal import read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from rules.compiler import read_rules
 from rules.decider import Decider, Decision
@@ -52,7 +51,7 @@ def asked_in_examples(every: int) -> list[Asked]:
         with Database("sqlite:///:memory:") as database:
             database.create_tables()
             watched = replace(rulebook, decider=recording)
-            asyncio.run(rehearse(read_dialogue(path), database, watched, LocalExtractor(ZONE)))
+            asyncio.run(rehearse(read_dialogue(path), database, watched))
     asked: list[Asked] = recording.asked
     return asked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from engine.conversation import Conversation
-from engine.ports import Extractor, Store
+from engine.ports import Extractor, Mention, MentionKind, Store
 from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told
 from engine.turns import Speaker, Turn
@@ -163,14 +163,30 @@ class _Expected(_Model):
     cancelled: tuple[_ExpectedCancelled, ...] | None = None
 
 
+class _Pointed(_Model):
+    """A detail the extraction model would point at: which kind, in which turn (from 1), and its very words."""
+
+    kind: MentionKind
+    turn: Annotated[int, Field(strict=True, ge=1)]
+    verbatim: str
+
+
+class _Extractor(_Model):
+    mentions: tuple[_Pointed, ...] = ()
+
+
 class Dialogue(_Model):
-    """A written dialogue. Times of the agenda and of what is expected are local to Europe/Rome."""
+    """A written dialogue. Times of the agenda and of what is expected are local to Europe/Rome.
+
+    `extractor`: what the extraction model would find in it; without it, it finds nothing that we do not.
+    """
 
     title: str
     now: _Instant
     turns: tuple[_Turn, ...]
     caller: _Caller
     agenda: _Agenda = Field(default_factory=_Agenda)
+    extractor: _Extractor | None = None
     expect: _Expected = Field(default_factory=_Expected)
 
     @field_validator("now")
@@ -243,6 +259,8 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("caller",): _Caller,
     ("agenda",): _Agenda,
     ("agenda", "existing"): _Existing,
+    ("extractor",): _Extractor,
+    ("extractor", "mentions"): _Pointed,
     ("expect",): _Expected,
     ("expect", "bookings"): _ExpectedBooking,
     ("expect", "cancelled"): _ExpectedCancelled,
@@ -298,15 +316,37 @@ def _item(texts: Sequence[str], found: int, index: int) -> int | None:
     return items[index] if index < len(items) else None
 
 
+class WrittenExtractor:
+    """The extraction model as a dialogue has it: it points at what is written there."""
+
+    def __init__(self, mentions: Iterable[Mention]) -> None:
+        self._mentions = tuple(mentions)
+
+    async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+        """Mentions in `turns`. Never raises ExtractorError."""
+        shown = {turn.number for turn in turns}
+        return tuple(mention for mention in self._mentions if mention.turn in shown)
+
+
+def written_mentions(dialogue: Dialogue) -> tuple[Mention, ...]:
+    """What the extraction model would find in a dialogue."""
+    found = dialogue.extractor.mentions if dialogue.extractor else ()
+    return tuple(Mention(mention.kind, mention.turn, mention.verbatim) for mention in found)
+
+
 async def rehearse(
     dialogue: Dialogue,
     store: Store,
     rulebook: Rulebook,
-    extractor: Extractor,
+    extractor: Extractor | None = None,
     *,
     watch: Callable[[Told], None] | None = None,
 ) -> Outcome:
-    """Play `dialogue` in an empty `store` and check what it expects; `watch` is told of every analysis."""
+    """Play `dialogue` in an empty `store` and check what it expects; `watch` is told of every analysis.
+
+    `extractor` stands for the extraction model; without one, what the dialogue says that it would find.
+    """
+    extractor = extractor or WrittenExtractor(written_mentions(dialogue))
     now = dialogue.now.astimezone(UTC)
     conversation, existing = await store.run(lambda: _set_stage(dialogue, now))
     told: list[Told] = []

@@ -16,10 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from engine.extraction.local import LocalExtractor
 from engine.faults import where
 from engine.ports import Store
-from engine.rehearsal import ZONE, Dialogue, RehearsalError, read_dialogue, rehearse
+from engine.rehearsal import Dialogue, RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Decides, Rulebook
 from engine.supervisor import Told
 from engine.understanding.acts import Phrase, folded
@@ -137,7 +136,7 @@ class _Bench:
 
         with self._new_store() as store:
             recording = replace(rulebook, decider=recorder)
-            outcome = asyncio.run(rehearse(dialogue, store, recording, LocalExtractor(ZONE), watch=watch))
+            outcome = asyncio.run(rehearse(dialogue, store, recording, watch=watch))
         return outcome.problems, moments
 
 

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.extraction.local import LocalExtractor
-from engine.rehearsal import ZONE, Dialogue, Outcome, read_dialogue, rehearse
+from engine.rehearsal import Dialogue, Outcome, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from rules.compiler import Rule
 from rules.decider import Decider, Decision
@@ -75,7 +74,7 @@ def play(dialogue: Dialogue, rulebook: Rulebook) -> Outcome:
 
 def play_in(database: Database, dialogue: Dialogue, rulebook: Rulebook) -> Outcome:
     """The dialogue played in an open store with nothing in it."""
-    return asyncio.run(rehearse(dialogue, database, rulebook, LocalExtractor(ZONE)))
+    return asyncio.run(rehearse(dialogue, database, rulebook))
 
 
 @dataclass
