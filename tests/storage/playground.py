@@ -110,6 +110,18 @@ def faults() -> list[str]:
             LEFT JOIN consultations c ON c.id = p.booking_id AND p.booking_kind = 'consultation'
             LEFT JOIN appointment_bookings a ON a.id = p.booking_id AND p.booking_kind = 'appointment'
             WHERE p.status = 'confirmed' AND c.id IS NULL AND a.id IS NULL""",
+        "bookings of calls that are not their call's one": """
+            WITH every AS (
+              SELECT id, voice_call_id, 'consultation' AS kind FROM consultations WHERE status = 'confirmed'
+              UNION ALL
+              SELECT id, voice_call_id, 'appointment' FROM appointment_bookings WHERE status = 'confirmed')
+            SELECT e.id FROM every e LEFT JOIN call_bookings o ON o.voice_call_id = e.voice_call_id
+             AND o.booking_kind = e.kind AND o.booking_id = e.id
+            WHERE e.voice_call_id IS NOT NULL AND o.voice_call_id IS NULL
+            UNION ALL
+            SELECT o.booking_id FROM call_bookings o LEFT JOIN every e ON e.voice_call_id = o.voice_call_id
+             AND e.kind = o.booking_kind AND e.id = o.booking_id
+            WHERE e.id IS NULL""",
         "overlaps": """
             WITH every AS (
               SELECT id, consultant_id, start_at, start_at + minutes * 60 AS end_at FROM consultations
