@@ -18,9 +18,11 @@ from engine.supervisor import Supervisor, Told, metadata_of, opening_state, rest
 from engine.turns import Turn
 from fsm.booking import BookingMachine
 from fsm.stages import Stage, Task
-from storage import availability, bookings, calls, conversations, journal
+from storage import availability, bookings, calls, conversations, journal, people
 from storage.database import Database
 from storage.errors import StoreUnavailable
+from storage.models import PendingBooking
+from storage.results import Refusal
 from tests.engine.scene import DIALLED_LEAD, LINE, ROME, THREE, Scene, scene
 
 ASKS = "C: Vorrei prenotare mercoledì alle 15"
@@ -123,6 +125,55 @@ async def test_a_refused_event_is_in_the_journal_with_its_guard(desk: Desk) -> N
         "completa", "slot_held", "raccolta_dati", "raccolta_dati",
     )  # fmt: skip
     assert refused["notices"] == ["slot_occupato"]
+
+
+async def test_the_journal_alone_tells_anothers_from_what_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[Refusal, tuple[Any, ...]] = {}
+    refusals: dict[Refusal, list[str | None]] = {}
+    for refusal in (Refusal.NOT_FOUND, Refusal.NOT_YOURS):
+        with scene() as call, monkeypatch.context() as patch:
+            desk = Desk(
+                call, Supervisor(call.conversation, call.database, call.rulebook, Pointing()), Pointing(), []
+            )
+            await desk.complete()
+            patch.setattr(bookings, "confirm", lambda answer=refusal, **_: answer)
+            result = await desk.say(YES, WAIT)
+            entries = [entry for entry in desk.journal() if entry["analysis"] == 2]
+            refusals[refusal] = [entry.pop("refusal") for entry in entries]
+            for entry in entries:
+                del entry["call_id"]
+            told[refusal] = (result, entries, desk.analyses()[-1].facts)
+    assert told[Refusal.NOT_FOUND] == told[Refusal.NOT_YOURS]
+    assert {entry["outcome"] for entry in told[Refusal.NOT_YOURS][1]} == {"fallito"}
+    assert refusals[Refusal.NOT_FOUND][0] == "NOT_FOUND"
+    assert refusals[Refusal.NOT_YOURS][0] == "NOT_YOURS"
+
+
+async def test_a_hold_that_has_become_anothers_is_refused_as_such(desk: Desk) -> None:
+    await desk.complete()
+
+    def give_away() -> None:
+        other = people.add_client(
+            "Bruno", "+393409999999", consultant_id=desk.call.conversation.consultant_id
+        )
+        PendingBooking.update(client=other).execute()
+
+    desk.call.do(give_away)
+    await desk.say(YES, WAIT)
+    assert desk.call.bookings() == []
+    refused = next(entry for entry in desk.journal() if entry["event"] == "conferma")
+    assert (refused["outcome"], refused["refusal"]) == ("fallito", "NOT_YOURS")
+
+
+async def test_what_is_done_carries_no_refusal(desk: Desk) -> None:
+    desk.call.take("2026-02-11T15:00")
+    await desk.say(ASKS, READBACK)
+    assert [entry["refusal"] for entry in desk.journal()] == [None, "SLOT_TAKEN"]
+    await desk.say("C: Allora giovedì alle 15", "A: Giovedì 12 febbraio alle 15, confermi?", YES, WAIT)
+    assert desk.call.bookings()[-1] == "2026-02-12T15:00"
+    assert [entry["refusal"] for entry in desk.journal()[2:]] == [None] * len(desk.journal()[2:])
 
 
 async def test_notices_without_an_event_are_in_the_journal(desk: Desk) -> None:
@@ -505,14 +556,53 @@ def test_what_is_stored_with_the_call_about_its_booking() -> None:
         }
 
 
-async def test_a_conversation_outside_of_calls_books_without_a_record(desk: Desk) -> None:
-    """A chat has no stored call: only its bookings are written."""
+async def test_a_conversation_outside_of_calls_books_and_keeps_its_state(desk: Desk) -> None:
+    """A chat has no stored call: its bookings are written, and where it stands."""
     database: Database = desk.call.database
-    conversation = replace(desk.call.conversation, call_id=None)
+    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
     supervisor = Supervisor(conversation, database, desk.call.rulebook, desk.extractor)
     await replace(desk, supervisor=supervisor).say(ASKS, READBACK, YES, WAIT)
     assert desk.call.bookings() == BOOKED
     assert desk.journal() == []
+    assert desk.analyses() == []
+    stored = desk.call.do(lambda: conversations.state_of("whatsapp:1"))
+    assert (stored.stage, stored.last_analysis, stored.last_turn) == ("completato", 1, 4)
+
+
+async def test_a_chat_goes_on_where_it_stood_after_a_restart(desk: Desk) -> None:
+    """Two days later, in another process: the offer, what was said, and the yes still belong together."""
+    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
+
+    def supervisor() -> Supervisor:
+        stored = desk.call.do(lambda: conversations.state_of(conversation.id))
+        state = restored_state(stored) if stored else None
+        return Supervisor(conversation, desk.call.database, desk.call.rulebook, desk.extractor, state=state)
+
+    offer = "A: Ho mercoledì 11 febbraio alle 15 o giovedì 12 febbraio alle 15. Quale preferisce?"
+    await replace(desk, supervisor=supervisor()).say("C: Vorrei prenotare un appuntamento", offer)
+    desk.call.later(days=1)
+    await replace(desk, supervisor=supervisor()).say(
+        "C: Il secondo", "A: Giovedì 12 febbraio alle 15, confermi?"
+    )
+    desk.call.later(minutes=5)
+    await replace(desk, supervisor=supervisor()).say(YES, WAIT)
+    assert desk.call.bookings() == ["2026-02-12T15:00"]
+
+
+async def test_two_servers_of_one_chat_do_not_overwrite_each_other(desk: Desk) -> None:
+    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
+    first, second = (
+        Supervisor(conversation, desk.call.database, desk.call.rulebook, desk.extractor) for _ in range(2)
+    )
+    await replace(desk, supervisor=first).say(ASKS, READBACK)
+    result = await replace(desk, supervisor=second).say(
+        YES, WAIT
+    )  # it has not read what the first has written
+    assert result == AnalysisResult()
+    assert desk.call.bookings() == []
+    assert second.state.stage is Stage.DATI_COMPLETI  # now it has
+    stored = desk.call.do(lambda: conversations.state_of("whatsapp:1"))
+    assert stored.last_analysis == 1
 
 
 async def test_what_it_is_about_is_kept_as_a_note(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +11,12 @@ import pytest
 
 from engine.turns import Played, Speaker, Turn
 from storage import bookings, calls, conversations, journal, people
+from storage.database import Database
 from storage.errors import StorageError
 from storage.results import Booking, BookingKind
-from tests.storage.playground import NOW, WEDNESDAY_15, Store, rome
+from storage.settings import StorageSettings
+from tests.storage.playground import NOW, WEDNESDAY_15, Store, furnish, rome
+from tests.storage.postgres import Postgres
 
 
 def open_call(store: Store, **given: Any) -> str:
@@ -125,6 +130,103 @@ def test_calls_of_a_killed_server_are_closed_and_their_holds_expire(store: Store
     assert store.do(bookings.hold_of, left, now=store.now) == held
     store.later(minutes=15)
     assert store.do(bookings.hold_of, left, now=store.now) is None
+
+
+# --- Who answers for a call -------------------------------------------------------------------------------
+
+LEASE = StorageSettings().call_lease_seconds
+
+
+def still_open(store: Store) -> set[str]:
+    return {line.id for line in store.do(calls.list_calls) if line.ended_at is None}
+
+
+def test_a_server_that_starts_closes_its_own_calls_and_no_others(store: Store) -> None:
+    mine, others = open_call(store, server="a"), open_call(store, server="b")
+    store.later(seconds=LEASE - 1)
+    assert store.do(calls.close_interrupted, store.now, "a") == [mine]
+    assert still_open(store) == {others}
+
+
+def test_a_server_that_starts_leaves_the_calls_alone_that_came_since(store: Store) -> None:
+    started = store.now
+    fresh = open_call(store, server="a")
+    assert store.do(calls.close_interrupted, started, "a") == []
+    assert still_open(store) == {fresh}
+
+
+def test_a_call_whose_lease_has_run_out_is_closed_by_whoever_sweeps(store: Store) -> None:
+    left, kept = open_call(store, server="a"), open_call(store, server="b")
+    store.later(seconds=LEASE - 1)
+    assert store.do(calls.close_unattended, store.now) == []
+    assert store.do(calls.renew_leases, [kept], now=store.now) == []
+    store.later(seconds=1)
+    assert store.do(calls.close_unattended, store.now) == [left]
+    detail = store.do(calls.call_detail, left)
+    assert detail is not None
+    assert (detail.call.end_reason, detail.call.interrupted, detail.call.ended_at) == (
+        "interrotta", True, store.now,
+    )  # fmt: skip
+    assert still_open(store) == {kept}
+
+
+def test_a_call_that_nobody_ever_answered_for_is_closed(store: Store) -> None:
+    left = open_call(store)
+    assert store.do(calls.close_unattended, store.now) == [left]
+
+
+def test_a_closed_call_is_not_brought_back(store: Store) -> None:
+    """Its server was away for too long; what it says then changes nothing."""
+    call_id = open_call(store, server="a")
+    store.later(seconds=LEASE)
+    assert store.do(calls.close_unattended, store.now) == [call_id]
+    closed = store.now
+    store.later(seconds=1)
+    assert store.do(calls.renew_leases, [call_id], now=store.now) == [call_id]
+    assert store.do(calls.close_interrupted, store.now, "a") == []
+    store.do(calls.finish_call, call_id, now=store.now, reason="hangup")
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None
+    assert (detail.call.end_reason, detail.call.interrupted, detail.call.ended_at) == (
+        "interrotta",
+        True,
+        closed,
+    )
+
+
+def test_a_call_that_has_ended_keeps_its_end_whatever_its_lease(store: Store) -> None:
+    call_id = open_call(store, server="a")
+    store.do(calls.finish_call, call_id, now=store.now, reason="hangup")
+    store.later(hours=1)
+    assert store.do(calls.close_unattended, store.now) == []
+    assert store.do(calls.close_interrupted, store.now, "a") == []
+    detail = store.do(calls.call_detail, call_id)
+    assert detail is not None and not detail.call.interrupted
+
+
+def test_a_lease_that_is_renewed_while_another_looks_is_kept_to(postgres: Postgres) -> None:
+    """The one who closes has seen the lease run out, but waits for the row; then it has been renewed."""
+    with Database(postgres.fresh()) as database:
+        store = furnish(Store(database))
+        call_id = open_call(store, server="a")
+        store.later(seconds=LEASE)
+        renewed, may_commit = threading.Event(), threading.Event()
+
+        def renew() -> None:
+            calls.renew_leases([call_id], now=store.now)
+            renewed.set()
+            assert may_commit.wait(5)
+
+        def close() -> list[str]:
+            assert renewed.wait(5)
+            threading.Timer(0.2, may_commit.set).start()
+            return calls.close_unattended(store.now)
+
+        with ThreadPoolExecutor(2) as threads:
+            renewing, closing = threads.submit(store.do, renew), threads.submit(store.do, close)
+            renewing.result()
+            assert closing.result() == []
+        assert still_open(store) == {call_id}
 
 
 def test_the_list_is_newest_first_and_goes_on_where_it_ended(store: Store) -> None:
