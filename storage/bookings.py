@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,8 +88,7 @@ def propose(
     over = _OVER.all(conversation=conversation, consultant=consultant_id, now=now)
     try:
         with proxy.atomic():
-            for each in over:
-                _end(each.token, HoldStatus.EXPIRED if each.expires_at <= now else HoldStatus.CANCELLED)
+            _end_each(over, now)
             _NEW_HOLD.run(
                 token=held.token,
                 consultant=consultant_id,
@@ -238,7 +238,7 @@ def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Re
         CallBooking.delete().where(CallBooking.voice_call == known.call_id).where(
             CallBooking.booking_id == booking_id
         ).execute()
-    _drop_holds((PendingBooking.moving_kind == kind.value) & (PendingBooking.moving_id == booking_id))
+    _end_moves(kind, booking_id, now)
     outbox.enqueue(known, Action.DELETE, now=now)
     return _known(kind, booking_id)
 
@@ -370,8 +370,12 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
     moved = booking(kind, pending.moving_id)
     if moved is None or not moved.in_force:
         return Refusal.NOT_FOUND
+    if moved.start <= now:
+        return Refusal.PAST
     kept = moved.notes if notes is None else notes
     _MOVED[kind].run(start=pending.start_at, minutes=pending.minutes, notes=kept, booking=moved.id)
+    # Other holds that would move it count on cells that it now gives back.
+    _end_moves(kind, moved.id, now, but=pending.token)
     _settle_cells(pending, kind, moved.id)
     done = _known(kind, moved.id)
     if done != moved:
@@ -437,6 +441,14 @@ _OVER = Statement(
         | ((PendingBooking.consultant == Given("consultant")) & (PendingBooking.expires_at <= Given("now"))),
     )
 )
+_MOVES = Statement(
+    lambda: PendingBooking.select(PendingBooking.token, PendingBooking.expires_at).where(
+        _IS_WAITING,
+        PendingBooking.moving_kind == Given("kind"),
+        PendingBooking.moving_id == Given("booking"),
+        PendingBooking.token != Given("but"),
+    )
+)
 _NEW_HOLD = _inserting(
     PendingBooking,
     "token",
@@ -493,6 +505,17 @@ def _end_holds(which: Any, status: str) -> int:
     for token in tokens:
         _end(token, status)
     return len(tokens)
+
+
+def _end_moves(kind: BookingKind, booking_id: str, now: datetime, *, but: str = "") -> None:
+    """End the holds that would move a booking, all but one."""
+    _end_each(_MOVES.all(kind=kind.value, booking=booking_id, but=but), now)
+
+
+def _end_each(holds: Iterable[Any], now: datetime) -> None:
+    """End waiting holds; one that has run out by itself is not given up."""
+    for each in holds:
+        _end(each.token, HoldStatus.EXPIRED if each.expires_at <= now else HoldStatus.CANCELLED)
 
 
 def _end(token: str, status: str) -> None:

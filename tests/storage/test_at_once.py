@@ -179,13 +179,14 @@ def test_what_is_gone_or_begun_is_not_rescheduled(store: Store) -> None:
     assert reschedule(store, made, TEN) is Refusal.NOT_FOUND
 
 
-def test_anothers_move_of_a_booking_moved_meanwhile_finds_its_slot_or_none(store: Store) -> None:
-    """A hold that moves a booking counts on cells of that booking, which are given back under it."""
+def test_a_booking_that_is_moved_is_moved_by_no_other_hold(store: Store) -> None:
+    """A hold that would move a booking counts on cells of that booking, which are given back under it."""
     made = store.book()
     held = store.hold(rome("2026-02-11T15:30"), moving=made, conversation="c2")
     assert isinstance(reschedule(store, made, TEN), Booking)
-    store.do(seed.take_slot, store.consultant, rome("2026-02-11T15:00"), 45, now=store.now)
-    assert store.confirm(held) is Refusal.SLOT_TAKEN
+    assert store.do(bookings.hold_of, "c2", now=store.now) is None
+    assert store.cells() == 4
+    assert store.confirm(held) is Refusal.NOT_FOUND
     known = store.do(bookings.booking, made.kind, made.id)
     assert known is not None and known.start == TEN
 

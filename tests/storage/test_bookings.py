@@ -354,6 +354,27 @@ def test_moving_a_booking_that_has_begun_is_refused(store: Store) -> None:
     assert store.propose(rome("2026-02-12T10:00"), moving=made) is Refusal.PAST
 
 
+def test_a_move_is_too_late_once_its_booking_has_begun(store: Store) -> None:
+    store.now = WEDNESDAY_15 - timedelta(minutes=5)
+    made = store.book()
+    held = store.hold(rome("2026-02-12T10:00"), moving=made)
+    store.now = WEDNESDAY_15
+    assert store.confirm(held) is Refusal.PAST
+    assert store.do(bookings.booking, made.kind, made.id) == made
+
+
+def test_a_hold_that_has_run_out_stays_so_whatever_ends_it(store: Store) -> None:
+    other = store.do(people.add_consultant, "Dott. Verdi")
+    elsewhere = store.hold(consultant_id=other)
+    made = store.book(conversation="c2")
+    moving = store.hold(rome("2026-02-12T10:00"), moving=made, conversation="c3")
+    store.later(minutes=15)
+    store.hold(rome("2026-02-13T10:00"))
+    store.do(bookings.cancel, made.kind, made.id, now=store.now)
+    assert store.confirm(elsewhere) is Refusal.HOLD_EXPIRED
+    assert store.confirm(moving) is Refusal.HOLD_EXPIRED
+
+
 def test_bookings_are_found_by_client_and_by_phone(store: Store) -> None:
     one = store.book(rome("2026-02-12T10:00"))
     two = store.book(rome("2026-02-11T10:00"))
