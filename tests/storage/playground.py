@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from storage import bookings, people
 from storage.agenda import AgendaSettings
 from storage.database import Database
-from storage.models import proxy
+from storage.models import TABLES, proxy
 from storage.results import Booking, Hold, Lead, Refusal
 
 T = TypeVar("T")
@@ -134,6 +134,12 @@ def faults() -> list[str]:
     }
     found = {name: len(proxy.execute_sql(sql).fetchall()) for name, sql in checks.items()}
     return [f"{name}: {count}" for name, count in found.items() if count]
+
+
+def empty() -> None:
+    """Delete every row, in the order of the keys: for few rows ten times faster than TRUNCATE."""
+    for table in reversed(TABLES):
+        table.delete().execute()
 
 
 def furnish(store: Store, settings: AgendaSettings | None = None) -> Store:
