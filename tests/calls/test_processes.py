@@ -21,6 +21,7 @@ from storage import bookings, calls, journal
 from storage.availability import is_available
 from storage.settings import StorageSettings
 from tests.calls.lineup import ROOT, Part, furnish, instant, local
+from tests.storage.postgres import Postgres
 from transport.clock import SystemClock
 from transport.simulation.caller import Dialled, SimulatedCaller
 from transport.simulation.persona import Persona, Reaction, Reply
@@ -299,6 +300,75 @@ async def test_a_server_killed_in_the_middle_of_a_call_leaves_nothing_half_writt
     read_after(booked, booking_stands)
     assert (holding.count("SELECT count(*) FROM slot_locks"), holding.count(HELD)) == (0, 0)
     assert holding.faults() == booked.faults() == []
+
+
+# --- Two servers on one Postgres ------------------------------------------------------------------------------
+
+OPEN = "SELECT count(*) FROM voice_calls WHERE ended_at IS NULL"
+LEASE_S = 5.0
+
+
+def sharing(url: str, name: str) -> dict[str, str]:
+    return environment(
+        DATABASE_URL=url,
+        VBS_GEMINI__EMULATOR="true",
+        VBS_SERVER__PORT="0",
+        VBS_SERVER__DRAIN_S="0",
+        VBS_SERVER__NAME=name,
+        VBS_STORAGE__CALL_LEASE_SECONDS=f"{LEASE_S:g}",
+        VBS_STORAGE__SWEEP_SECONDS="1",
+    )
+
+
+@pytest.mark.timeout(180)
+async def test_a_server_leaves_the_calls_of_a_live_one_alone_and_closes_those_of_a_dead_one(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    left, right, url = tmp_path / "left", tmp_path / "right", postgres.fresh()
+    right.touch()
+    start = f"{working_days(datetime.now(UTC), 1)[0]}T15:00"
+    persona = Persona("Ada", (Reaction(".", Reply(""), times=99),))  # listens and says nothing
+    database = main.open_database(StorageSettings(url=url))
+    try:
+        dialled = database.run_blocking(lambda: furnish(Part(persona, free=(start,))))
+    finally:
+        database.close()
+
+    def count(query: str) -> int:
+        ((found,),) = postgres.query(query, database="booking")
+        return int(found)
+
+    async def until(query: str, number: int, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while count(query) != number:
+            assert asyncio.get_running_loop().time() < deadline, f"{logged(left)}\n{logged(right)}"
+            await asyncio.sleep(0.1)
+
+    async with serving(sharing(url, "left"), left) as first, aiohttp.ClientSession() as session:
+        caller = SimulatedCaller(
+            f"{first.url}/bridge/fork",
+            dialled,
+            persona,
+            SystemClock(),
+            patience_s=_CALL_S,
+            timeout_s=2 * _CALL_S,
+        )
+        call = asyncio.create_task(caller.run(session))
+        await until(OPEN, 1, _START_S)
+        async with serving(sharing(url, "right"), right) as second:
+            for _ in range(int(2 * LEASE_S)):  # long enough for a lease to run out twice
+                await asyncio.sleep(1)
+                assert not call.done(), f"{caller.record}\n{logged(left)}"
+                assert count(OPEN) == 1, logged(right)
+            await first.kill()
+            await until(OPEN, 0, 3 * LEASE_S)
+            assert postgres.query("SELECT end_reason, interrupted FROM voice_calls", database="booking") == [
+                ("interrotta", True)
+            ]
+            assert "no server answers for it any more" in logged(right)
+            assert await second.stop() == 0, logged(right)
+        with suppress(aiohttp.ClientError, OSError):
+            await call
 
 
 # --- The demo -------------------------------------------------------------------------------------------------
