@@ -10,7 +10,8 @@ from engine.understanding.context import Agreement, CallerKnown, Reading
 from engine.understanding.digits import find_digit_runs
 from engine.understanding.emails import find_email_pieces, join_email_pieces
 from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem
-from engine.understanding.phones import ends_with, phone_from_digits
+from engine.understanding.phone_corrections import corrections, repairs
+from engine.understanding.phones import corrected, phone_from_digits
 from engine.understanding.readback import Asks, AssistantReading
 
 _LONGEST_ADDRESS = 254
@@ -53,11 +54,9 @@ def _take_phone(
     if said.this_number and caller.line:
         out.hold("phone", caller.line, turn.number)
         return
-    ending = ends_with(said.text)
-    if ending and held.details.phone and len(ending) < 8:
-        mended, problems = phone_from_digits(held.details.phone[: -len(ending)] + ending)
-        if mended and not problems:
-            out.hold("phone", mended, turn.number)
+    mended = corrected(said.text, held.details.phone) if held.details.phone else None
+    if mended:
+        out.hold("phone", mended, turn.number)
         return
     wanted = held.digits or (asked is not None and "phone" in asked.wants)
     if wanted and held.details.phone is None and not said.dates and not said.emails:
@@ -69,7 +68,7 @@ def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
     runs = [phone.digits for phone in said.phones] or [run.digits for run in find_digit_runs(said.text)]
     if not runs:
         return
-    digits = out.held.digits + "".join(runs)
+    digits = _with_pieces(out.held.digits, "".join(runs), said)
     value, problems = phone_from_digits(digits)
     out.about_booking = True
     if value and not problems:
@@ -81,6 +80,13 @@ def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
     else:
         out.held.digits = ""
         out.phone_problem = True
+
+
+def _with_pieces(before: str, said_now: str, said: CallerReading) -> str:
+    """The digits dictated so far; a piece that corrects one of them takes its place, or all begins anew with it."""
+    if before and (said.does(Act.CORRECT, Act.DENY) or repairs(said.text)):
+        return next(corrections(said.text, before), said_now)
+    return before + said_now
 
 
 def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -16,8 +17,29 @@ UNITS, TEENS = tuple(BELOW_TWENTY[:10]), tuple(BELOW_TWENTY[10:])
 MULTIPLES = {"doppio": 2, "doppia": 2, "triplo": 3, "tripla": 3}
 TIMES = {"due": 2, "tre": 3, "quattro": 4, "cinque": 5}  # before "volte"
 JOINERS = frozenset({"e", "poi", "ehm", "eh", "ah", "mh", "uhm", "allora", "ancora"})
+#: Said between two pieces to see whether the other side follows.
+CHATTER = JOINERS | {
+    *(
+        "si",
+        "ok",
+        "okay",
+        "va",
+        "bene",
+        "mi",
+        "segue",
+        "ha",
+        "scritto",
+        "scrive",
+        "dunque",
+        "esatto",
+        "fatto",
+    ),
+    *("perfetto", "preso"),
+}
+ZEROS = "zeri"
+_MOST_BETWEEN = 4  # words between two pieces of a number
 
-CLOCK_LEADS = frozenset({"alle", "ore", "dalle", "ora", "verso"})
+CLOCK_LEADS = frozenset({"alle", "ore", "dalle", "ora", "verso", "le", "delle", "l"})
 DAY_LEADS = frozenset(
     {"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica", "giorno", "giorni"}
 )
@@ -34,7 +56,7 @@ UNITS_AFTER = MONTHS.keys() | {
 }
 
 _TOKEN = re.compile(r"[0-9]+|\+|[^\W\d_]+(?:['’`][^\W\d_]+)*")
-_GAP = re.compile(r"[\s\-–—.,/()…]*")
+_GAP = re.compile(r"[\s\-–—.,/()…?!]*")
 # What is written like a time, a date or a price is not dictated digits.
 _NOT_DIGITS = re.compile(
     r"(?<![\d.\-/])(?:[01]?\d|2[0-4]):[0-5]\d(?!\d)"
@@ -44,25 +66,38 @@ _NOT_DIGITS = re.compile(
 )
 
 
+class Piece(NamedTuple):
+    """Figures said as one ("sette", "doppio zero", "trecentoquaranta"), over `start` to `end` of the text.
+
+    `after` is the index of the token behind it; `joined` the words between it and the piece before;
+    `doubtful`: a number above 999 with another behind it, "mille duecento", may be one number or two.
+    """
+
+    digits: str
+    start: int
+    end: int
+    after: int
+    joined: str = ""
+    doubtful: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class DigitRun(Words):
     """Digits dictated in one breath; `digits` may start with "+"."""
 
     digits: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether its words can mean other digits too."""
+        return any(piece.doubtful for piece in self.pieces)
 
 
 class _Token(NamedTuple):
     text: str  # folded
     start: int
     end: int
-
-
-class _Piece(NamedTuple):
-    digits: str
-    start: int
-    end: int
-    after: int  # index of the token after it
-    joined: str = ""  # the word that joins it to the piece before
 
 
 def find_digit_runs(text: str) -> tuple[DigitRun, ...]:
@@ -103,9 +138,14 @@ def digit_runs(text: str) -> tuple[DigitRun, ...]:
         first, at = at, pieces[-1].after
         pieces = _without_neighbours(tokens, first, pieces)
         if pieces:
-            start, end = pieces[0].start, pieces[-1].end
-            runs.append(DigitRun(text[start:end], start, end, "".join(p.digits for p in pieces)))
+            runs.append(run_of(text, pieces))
     return tuple(runs)
+
+
+def run_of(text: str, pieces: Sequence[Piece]) -> DigitRun:
+    """The run that consecutive pieces of `text` make."""
+    start, end = pieces[0].start, pieces[-1].end
+    return DigitRun(text[start:end], start, end, "".join(p.digits for p in pieces), tuple(pieces))
 
 
 @cache
@@ -142,7 +182,7 @@ def _tokens(text: str) -> list[_Token]:
 
 def _piece(
     text: str, tokens: list[_Token], at: int, masked: frozenset[int], *, opening: bool = False
-) -> _Piece | None:
+) -> Piece | None:
     """The digits that the token at `at` begins, if it begins any."""
     if at >= len(tokens):
         return None
@@ -151,18 +191,21 @@ def _piece(
         number = _piece(text, tokens, at + 1, masked)
         if number is None or not _adjacent(text, token, tokens[at + 1]):
             return None
-        return _Piece("+" + number.digits, token.start, number.end, number.after)
+        return Piece("+" + number.digits, token.start, number.end, number.after)
+    zeros = _zeros(tokens, at)
+    if zeros:
+        return Piece("0" * zeros, token.start, tokens[at + 1].end, at + 2)
     if token.text.isascii() and token.text.isdigit():
         if token.start in masked:
             return None
-        return _Piece(token.text, token.start, token.end, at + 1)
+        return Piece(token.text, token.start, token.end, at + 1)
     repeat, skip = MULTIPLES.get(token.text, 0), 1
     if token.text in TIMES and at + 1 < len(tokens) and tokens[at + 1].text == "volte":
         repeat, skip = TIMES[token.text], 2
     if repeat and at + skip < len(tokens):
         figure = _figure(tokens[at + skip])
         if figure is not None and len(figure) == 1:
-            return _Piece(figure * repeat, token.start, tokens[at + skip].end, at + skip + 1)
+            return Piece(figure * repeat, token.start, tokens[at + skip].end, at + skip + 1)
     digits = number_words().get(token.text)
     if digits is None:
         return None
@@ -170,28 +213,39 @@ def _piece(
     if len(digits) == 3 and digits.endswith("00") and following is not None:
         rest = number_words().get(following.text)
         if rest is not None and len(rest) == 2 and _adjacent(text, token, following):
-            return _Piece(digits[0] + rest, token.start, following.end, at + 2)
-    return _Piece(digits, token.start, token.end, at + 1)
+            return Piece(digits[0] + rest, token.start, following.end, at + 2)
+    goes_on = following is not None and _figure(following) is not None and _adjacent(text, token, following)
+    return Piece(digits, token.start, token.end, at + 1, doubtful=len(digits) == 4 and goes_on)
+
+
+def _zeros(tokens: list[_Token], at: int) -> int:
+    """How many zeros "tre zeri" are."""
+    if at + 1 >= len(tokens) or tokens[at + 1].text != ZEROS:
+        return 0
+    said = tokens[at].text
+    return int(said) if said in ("2", "3", "4", "5") else TIMES.get(said, 0)
 
 
 def _figure(token: _Token) -> str | None:
     return token.text if token.text.isascii() and token.text.isdigit() else number_words().get(token.text)
 
 
-def _next_piece(text: str, tokens: list[_Token], last: _Piece, masked: frozenset[int]) -> _Piece | None:
-    """The piece that continues a run, past separators and at most two joining words."""
+def _next_piece(text: str, tokens: list[_Token], last: Piece, masked: frozenset[int]) -> Piece | None:
+    """The piece that continues a run, past separators and a few words that join or only ask whether they arrive."""
     at, end, joined = last.after, last.end, ""
-    for _ in range(3):
+    for _ in range(_MOST_BETWEEN + 1):
         if at >= len(tokens) or not _GAP.fullmatch(text, end, tokens[at].start):
             return None
-        if tokens[at].text not in JOINERS:
-            break
-        joined, end, at = tokens[at].text, tokens[at].end, at + 1
-    piece = _piece(text, tokens, at, masked)
-    return piece and _Piece(piece.digits, piece.start, piece.end, piece.after, joined)
+        piece = _piece(text, tokens, at, masked)
+        if piece is not None:
+            return piece._replace(joined=joined)
+        if tokens[at].text not in CHATTER:
+            return None
+        joined, end, at = f"{joined} {tokens[at].text}".strip(), tokens[at].end, at + 1
+    return None
 
 
-def _without_neighbours(tokens: list[_Token], first: int, pieces: list[_Piece]) -> list[_Piece]:
+def _without_neighbours(tokens: list[_Token], first: int, pieces: list[Piece]) -> list[Piece]:
     """Drop the hour of "alle 15, 333 …", the day of "mercoledì 11, 333 …", the year after a month, and a last
     figure that belongs to the word after it ("333 …, 11 febbraio")."""
     before = tokens[first - 1].text if first else ""

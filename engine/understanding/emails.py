@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from rapidfuzz.distance import OSA
 
 from engine.understanding.mentions import EmailMention, Problem, Words
-from engine.understanding.spelling import Unit, units
+from engine.understanding.spelling import WITH, Unit, units
 
 
 def _set(*lines: str) -> frozenset[str]:
@@ -24,7 +24,24 @@ PROVIDERS = _set(
     "proton.me protonmail.com poste.it vodafone.it gmx.com gmx.it aol.com tiscalinet.it teletu.it",
     "arubapec.it postecert.it hotmail.fr",
 )
-ONLY_COM = {"gmail.it": "gmail.com", "icloud.it": "icloud.com"}
+#: Domains that exist or might, but are hardly ever meant.
+MEANT = {
+    **{
+        "gmail.it": "gmail.com",
+        "icloud.it": "icloud.com",
+        "libero.com": "libero.it",
+        "alice.com": "alice.it",
+    },
+    **{"virgilio.com": "virgilio.it"},
+}
+#: How providers sound to whoever does not know their names; only where the sign was spoken too.
+SOUNDS = {
+    **dict.fromkeys(("gimeil", "gimail", "gmeil", "jimail", "jimeil", "gimeyl"), "gmail"),
+    **dict.fromkeys(("otmail", "otmeil", "hotmeil"), "hotmail"),
+    **dict.fromkeys(("autluk", "outluk", "autlook"), "outlook"),
+    **dict.fromkeys(("aicloud", "iclaud", "aiclaud"), "icloud"),
+    **dict.fromkeys(("iahoo", "yahu", "iahu"), "yahoo"),
+}
 TLD_SLIPS = {
     "con": "com",
     "cmo": "com",
@@ -62,7 +79,7 @@ BEFORE = (
 
 
 #: How the sign is written or said; most turns have none.
-_SIGN = re.compile(r"@|chiocciol|\bat\b", re.IGNORECASE)
+_SIGN = re.compile(r"@|chiocciol|\b(?:at|et)\b", re.IGNORECASE)
 
 
 def find_emails(text: str) -> tuple[EmailMention, ...]:
@@ -83,8 +100,8 @@ def find_emails(text: str) -> tuple[EmailMention, ...]:
             continue
         local = _local(found, at, floor)
         domain = _domain(found, at + 1)
-        if not (local.text or domain.text):
-            continue
+        if not (local.text or domain.complete):
+            continue  # "la chiocciola dell'acquario"
         start = min(found[local.first].start, unit.start)
         end = max(found[domain.after - 1].end, unit.end)
         mentions.append(_mention(Words(text[start:end], start, end), local, domain))
@@ -151,10 +168,21 @@ def _local(found: list[Unit], sign: int, floor: int) -> _Part:
     unsure = len(plain) > 1 and not (announced and (together or len(plain) <= MOST_WORDS))
     if any(u.kind == "letters" for u in opening) and plain and not announced:
         unsure = True
+    unsure = unsure or any(u.kind == "unclear" for u in found[first:sign]) or _remarked(found, first, skipped)
     kept = [u for u in found[skipped + 1 : sign] if u.kind in ("word", "letters", "digits", "sign")]
     body = sum(1 for u in found[head:sign] if u.kind == "word")
     local = "".join(u.text for u in kept)
     return _Part(local, min(skipped + 1, sign), sign, unsure or body > 2 * MOST_WORDS, bool(local))
+
+
+def _remarked(found: list[Unit], first: int, skipped: int) -> bool:
+    """Whether the last word skipped makes a remark on the words before it: "pizzi con la zeta di Zorro"."""
+    if skipped < first:
+        return False
+    last = next((n for n in range(skipped, first - 1, -1) if found[n].text in WITH), None)
+    return last is not None and any(
+        u.kind == "word" and not _before(found, n) for n, u in enumerate(found[first:last], start=first)
+    )
 
 
 def _belongs(found: list[Unit], at: int, sign: int) -> bool:
@@ -171,7 +199,11 @@ def _spelling_comma(found: list[Unit], at: int) -> bool:
     """Whether the comma only sets off what is spelled ("emme, a, erre", "mario, punto, rossi")."""
     near = [found[n] for n in (at - 1, at + 1) if 0 <= n < len(found)]
     spelled = len(near) == 2 and all(u.kind in ("letters", "digits") for u in near)
-    return found[at].text == "," and (spelled or _beside_spoken_sign(found, at))
+    remark = any(u.kind in _UNWRITTEN for u in near)
+    return found[at].text == "," and (spelled or remark or _beside_spoken_sign(found, at))
+
+
+_UNWRITTEN = frozenset({"together", "remark", "unclear"})
 
 
 def _before(found: list[Unit], at: int) -> bool:
@@ -217,10 +249,10 @@ def _domain(found: list[Unit], first: int) -> _Part:
     unsure = False
     while at < len(found):
         unit = found[at]
-        if (unit.kind == "stop" and unit.text == "," and _beside_spoken_sign(found, at)) or unit.kind in (
-            "together",
-            "remark",
+        if (unit.kind == "stop" and unit.text == "," and _beside_spoken_sign(found, at)) or (
+            unit.kind in _UNWRITTEN
         ):
+            unsure = unsure or unit.kind == "unclear"
             at += 1
         elif unit.kind in ("word", "letters", "digits"):
             if labels and label and not unit.glued and not _spelling_on(label[-1], unit):
@@ -239,6 +271,8 @@ def _domain(found: list[Unit], first: int) -> _Part:
             break
     if label and labels:
         labels.append("".join(u.text for u in label))
+        if found[first - 1].spoken:
+            labels = [SOUNDS.get(said.lower(), said) for said in labels]
         return _Part(".".join(labels), first, at, unsure or _odd_end(label))
     if label:
         return _without_dot(found, first, label)
@@ -311,8 +345,8 @@ def _likely_domain(domain: str) -> str | None:
     if domain in PROVIDERS:
         return None
     name, _, ending = domain.rpartition(".")
-    if domain in ONLY_COM:
-        return ONLY_COM[domain]
+    if domain in MEANT:
+        return MEANT[domain]
     if ending in TLD_SLIPS:
         mended = f"{name}.{TLD_SLIPS[ending]}"
         return _likely_domain(mended) or mended

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import phonenumbers
 
-from engine.understanding.digits import digit_runs
+from engine.understanding.digits import DigitRun, digit_runs, run_of
 from engine.understanding.folding import fold
 from engine.understanding.mentions import PhoneMention, Problem
+from engine.understanding.phone_corrections import corrections, repairs
 
 REGION = "IT"
 MOBILE_DIGITS = 10
@@ -26,33 +28,100 @@ _LEAD = re.compile(
     r"\b(?:numero|telefono|telefonico|cellulare|cell|tel|recapito|"
     r"(?:ri)?chiam\w*|contatt\w*)\b[^.!?;]{0,40}$"
 )
+#: Words that announce a number of another kind, and those that announce a telephone's all the same.
 _OTHER_NUMBER = re.compile(
-    r"\b(?:partita iva|codice(?: fiscale)?|cap|civico|pratica|ordine|iban|contratto)\b[^.!?;]{0,20}$"
+    r"\b(?:p(?:artita|\.)? ?iva|codice|cap|civico|pratica|ordine|iban|contratto|tessera|polizza|fattura|matricola"
+    r"|protocollo|targa|passaporto|patente|bolletta|spedizione|carta|documento|conto|numero cliente)\b[^.!?;]{0,20}$"
 )
-_ENDING = re.compile(r"\b(non\s+)?(?:finisce|termina|finiva|le ultime|gli ultimi|l'ultim[ao])\b")
+_TELEPHONE = re.compile(
+    r"\b(?:telefon\w*|cellulare|cell|tel|recapito|(?:ri)?chiam\w*|contatt\w*|mio numero)\b"
+)
+_BEFORE = 80  # characters before a number that may say what it is, or behind it that may correct it
+_MOST_DIGITS = 30  # of two numbers said in one breath
+_DATE = (range(1, 32), range(1, 13), range(1900, 2101))
 
 
 def find_phones(text: str) -> tuple[PhoneMention, ...]:
     """Phone numbers in `text`, spoken or written, in order.
 
     Without words that announce a number ("il mio numero è …") a run of digits must look like one: a plus, or
-    six digits beginning with 3 or 0, or eight of any kind.
+    six digits beginning with 3 or 0, or eight of any kind. What the same text corrects ("…, no, finisce con 68")
+    is put right; where it is not clear how, the number is AMBIGUOUS.
     """
     mentions = []
     for run in digit_runs(text):
-        before = _before(text, run.start)
-        figures = run.digits.lstrip("+")
-        announced = bool(_LEAD.search(before)) and len(figures) >= 3
-        likely = len(figures) >= (6 if run.digits[0] in "+03" else 8)
-        if (announced or likely) and not names_another_number(text, run.start):
-            value, problems = phone_from_digits(run.digits)
-            mentions.append(PhoneMention(run.text, run.start, run.end, run.digits, value, problems))
-    return tuple(mentions)
+        for part in _apart(text, run):
+            if _is_phone(text, part):
+                value, problems = phone_from_digits(part.digits)
+                if part.doubtful:
+                    value, problems = None, frozenset({Problem.AMBIGUOUS})
+                mentions.append(PhoneMention(part.text, part.start, part.end, part.digits, value, problems))
+    return tuple(_mended(text, mentions))
+
+
+def _is_phone(text: str, run: DigitRun) -> bool:
+    """Whether digits are a phone number, by what was said before them and how they look."""
+    figures = run.digits.lstrip("+")
+    if names_another_number(text, run.start):
+        return False
+    if _LEAD.search(_before(text, run.start)):
+        return len(figures) >= 3
+    return len(figures) >= (6 if run.digits[0] in "+03" else 8) and not _is_date(run)
+
+
+def _is_date(run: DigitRun) -> bool:
+    """ "il 3 3 2026", "nato il dodici tre millenovecentottanta"."""
+    said = [piece.digits for piece in run.pieces]
+    return len(said) == len(_DATE) and all(
+        len(digits) <= 4 and digits.isdigit() and int(digits) in allowed
+        for digits, allowed in zip(said, _DATE, strict=True)
+    )
+
+
+def _apart(text: str, run: DigitRun) -> tuple[DigitRun, ...]:
+    """The run, or two if it is two whole numbers: "333 1234567 e 340 7654321"."""
+    if not MOBILE_DIGITS < len(run.digits) <= _MOST_DIGITS or phone_from_digits(run.digits)[0]:
+        return (run,)
+    for cut in range(1, len(run.pieces)):
+        both = run_of(text, run.pieces[:cut]), run_of(text, run.pieces[cut:])
+        if all(len(half.digits) >= LANDLINE_MINIMUM and phone_from_digits(half.digits)[0] for half in both):
+            return both
+    return (run,)
+
+
+def _mended(text: str, mentions: Sequence[PhoneMention]) -> Iterator[PhoneMention]:
+    """The numbers, with what the words up to the next one say to correct them."""
+    for at, mention in enumerate(mentions):
+        limit = mentions[at + 1].start if at + 1 < len(mentions) else len(text)
+        rest = text[mention.end : min(limit, mention.end + _BEFORE)]
+        if mention.value is None or not repairs(rest):
+            yield mention
+            continue
+        value = corrected(rest, mention.value)
+        yield replace(mention, value=value, problems=frozenset(() if value else {Problem.AMBIGUOUS}))
+
+
+def corrected(text: str, number: str) -> str | None:
+    """The E.164 `number` as a partial correction in `text` puts it right, or None where none does.
+
+    "Finisce con 33", "comincia con 347", "non 67, 68", "68, non 67".
+    """
+    for digits in corrections(text, number):
+        value, problems = phone_from_digits(digits)
+        if value and not problems:
+            return value
+    return None
 
 
 def names_another_number(text: str, start: int) -> bool:
     """Whether the words before `start` say that the digits there are no phone number ("il codice fiscale è …")."""
-    return _OTHER_NUMBER.search(_before(text, start)) is not None
+    before = _before(text, start)
+    other = _OTHER_NUMBER.search(before)
+    return other is not None and not _TELEPHONE.search(before, other.start())
+
+
+def _before(text: str, start: int) -> str:
+    return fold(text[max(0, start - _BEFORE) : start])
 
 
 def phone_from_digits(digits: str) -> tuple[str | None, frozenset[Problem]]:
@@ -78,20 +147,6 @@ def phone_from_digits(digits: str) -> tuple[str | None, frozenset[Problem]]:
 def join_digits(pieces: Sequence[str]) -> tuple[str | None, frozenset[Problem]]:
     """`phone_from_digits` of a number dictated in pieces, over several turns, in order."""
     return phone_from_digits("".join(pieces))
-
-
-def ends_with(text: str) -> str | None:
-    """The last digits that a partial correction names ("no, finisce con 33"), or None."""
-    ending = None
-    for run in digit_runs(text):
-        leads = list(_ENDING.finditer(fold(text[max(0, run.start - 60) : run.start])))
-        if leads and not leads[-1].group(1) and not run.digits.startswith("+"):
-            ending = run.digits
-    return ending
-
-
-def _before(text: str, start: int) -> str:
-    return fold(text[max(0, start - 80) : start])
 
 
 def _carries_country_code(figures: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.understanding.digits import MULTIPLES, number_words
 from engine.understanding.folding import fold
@@ -17,6 +17,7 @@ SIGNS = {
     ("chiocciola",): "@",
     ("chiocciolina",): "@",
     ("at",): "@",
+    ("et",): "@",
     ("punto",): ".",
     ("dot",): ".",
     ("trattino", "basso"): "_",
@@ -37,13 +38,21 @@ TOGETHER = (
     ("senza", "spazi"),
     ("tutta", "attaccata"),
 )
-REMARKS = (("tutto", "minuscolo"), ("minuscolo",), ("tutto", "in", "minuscolo"), ("in", "minuscolo"))
+REMARKS = tuple(
+    (*before, case)
+    for before in ((), ("tutto",), ("tutto", "in"), ("in",), ("scritto",))
+    for case in ("minuscolo", "maiuscolo")
+)
+#: Begin a remark on how the word before them is written: "pizzi, con la doppia zeta", "erika con la cappa".
+WITH = frozenset({"con", "senza"})
+ARTICLES = frozenset({"la", "le", "il", "l", "una", "un"})
+_LONGEST_REMARK = 7  # words
 
 LETTERS = {
     **{letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"},
     **{"bi": "b", "ci": "c", "di": "d", "effe": "f", "gi": "g", "acca": "h", "cappa": "k", "elle": "l"},
     **{"emme": "m", "enne": "n", "pi": "p", "cu": "q", "qu": "q", "erre": "r", "esse": "s", "ti": "t"},
-    **{"vu": "v", "vi": "v", "ics": "x", "ipsilon": "y", "zeta": "z", "jei": "j"},
+    **{"vu": "v", "vi": "v", "ics": "x", "ipsilon": "y", "zeta": "z", "jei": "j", "kappa": "k"},
 }
 LONG_LETTERS = {("i", "lunga"): "j", ("doppia", "vu"): "w", ("vu", "doppia"): "w", ("i", "greca"): "y"}
 #: Ordinary words too: letters only beside other letters, or before a sign.
@@ -59,8 +68,9 @@ _TOKEN = re.compile(r"[a-z]+(?:'(?=\W|$))?|[0-9]+|[^\s]", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A piece of a spelled address. `kind` is "sign", "word", "letters", "digits", "together", "remark" or "stop"
-    (punctuation, or anything no address holds); `text` is what to write; `glued`: no space before it."""
+    """A piece of a spelled address. `kind` is "sign", "word", "letters", "digits", "together", "remark" (nothing to
+    write), "unclear" (a remark that does not fit the word before it) or "stop" (punctuation, or anything no address
+    holds); `text` is what to write; `glued`: no space before it."""
 
     kind: str
     text: str
@@ -78,7 +88,7 @@ def units(text: str) -> list[Unit]:
     found: list[Unit] = []
     at = 0
     while at < len(raw):
-        kind, written, used, spoken = _read(raw, at)
+        kind, written, used, spoken = _remark(raw, at, found) or _read(raw, at)
         start, end = raw[at][1], raw[at + used - 1][2]
         glued = at > 0 and raw[at - 1][2] == start
         original = text[start:end]
@@ -86,7 +96,7 @@ def units(text: str) -> list[Unit]:
             Unit(kind, written, start, end, glued, spoken, not original.isascii() or "'" in original)
         )
         at += used
-    return _as_written(_letters_settled(found), folded)
+    return _as_written(_without_respelling(_letters_settled(found)), folded)
 
 
 def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool]:
@@ -127,6 +137,70 @@ def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool
         if first.endswith("'") and len(first) > 1
         else ("stop", first, 1, False)
     )
+
+
+def _remark(raw: list[tuple[str, int, int]], at: int, found: list[Unit]) -> tuple[str, str, int, bool] | None:
+    """ "con la doppia zeta", "con due zeta", "con una elle sola", "senza acca", "con la emme maiuscola"."""
+    further = raw[at][0] == "e" and bool(found) and found[-1].kind in ("remark", "unclear")
+    if raw[at][0] not in WITH and not further:
+        return None
+    said = [token[0] for token in raw[at : at + _LONGEST_REMARK]] + [""] * _LONGEST_REMARK
+    used = 1
+    one = said[used] in ("una", "un")
+    while said[used] in ARTICLES or said[used] == "'":
+        used += 1
+    twice = said[used] in ("doppia", "due", "doppie", "2")
+    used += twice
+    if said[used] not in LETTERS:
+        return None
+    letter = LETTERS[said[used]]
+    used += 1
+    one |= said[used] == "sola"
+    used += said[used] in ("sola", "finale", "maiuscola", "minuscola")
+    if said[used] in ("come", "di") and said[used + 1].startswith(letter):
+        used += 2
+    word = next((unit.text for unit in reversed(found[-4:]) if unit.kind in ("word", "letters")), "")
+    if said[0] == "senza":
+        fits = letter not in word
+    elif twice:
+        fits = letter * 2 in word
+    else:
+        fits = letter in word and not (one and letter * 2 in word)
+    return ("remark" if fits and word else "unclear"), "", used, True
+
+
+def _without_respelling(found: list[Unit]) -> list[Unit]:
+    """ "mario, emme a erre i o": letters that only spell the word before them once more, or contradict it."""
+    settled = list(found)
+    at = 0
+    while at < len(found):
+        if found[at].kind != "letters":
+            at += 1
+            continue
+        run, after = [at], _past_comma(found, at + 1)
+        while after is not None and found[after].kind == "letters":
+            run.append(after)
+            after = _past_comma(found, after + 1)
+        before = _before_comma(found, at - 1)
+        if before is not None and found[before].kind == "word":
+            spelled, word = "".join(found[n].text for n in run), found[before].text
+            apart = before < at - 1
+            doubled = len(run) == 1 and len(spelled) > 1 and spelled in word
+            if spelled == word or doubled or (apart and len(run) >= _RESPELLED):
+                kind = "remark" if spelled == word else "unclear"
+                for n in range(run[0], run[-1] + 1):
+                    settled[n] = replace(found[n], kind=kind, text="")
+        at = run[-1] + 1
+    return settled
+
+
+_RESPELLED = 3  # letters, that behind a comma may spell the word before it
+
+
+def _before_comma(found: list[Unit], at: int) -> int | None:
+    if at >= 0 and found[at].kind == "stop" and found[at].text == ",":
+        at -= 1
+    return at if at >= 0 else None
 
 
 def _exemplifies(link: str, word: str, letter: str) -> bool:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.understanding.digits import UNITS, find_digit_runs, number_words
 from engine.understanding.mentions import Problem
-from engine.understanding.phones import ends_with, find_phones, join_digits, phone_from_digits
+from engine.understanding.phone_corrections import ends_with
+from engine.understanding.phones import find_phones, join_digits, phone_from_digits
 
 MARIO = "+393331234567"
 
@@ -165,17 +166,27 @@ def _said(digits: str, draw: st.DrawFn) -> str:
         by_figure.setdefault(figures, []).append(word)
     said, at = [], 0
     while at < len(digits):
-        size = draw(st.sampled_from([1, 1, 2, 3]))
+        size = draw(st.sampled_from([1, 1, 2, 3, 4]))
         group = digits[at : at + size]
         ways = [group, " ".join(UNITS[int(d)] for d in group)]
         # "trecento" before a word from ten to ninety-nine is heard as one number: not a way to say "300 12".
-        if group in by_figure and not (len(group) == 3 and group.endswith("00")):
+        # Nor are words for thousands, which may be the beginning of a longer number.
+        if group in by_figure and len(group) < 4 and not (len(group) == 3 and group.endswith("00")):
             ways += by_figure[group]
         if len(group) == 2 and group[0] == group[1]:
             ways.append("doppio " + UNITS[int(group[0])])
+        if len(group) == 3 and len(set(group)) == 1:
+            ways += [f"triplo {UNITS[int(group[0])]}", f"tre volte {group[0]}"]
+        if len(group) > 1 and not group.strip("0"):
+            ways.append(f"{UNITS[len(group)]} zeri")
         said.append(draw(st.sampled_from(ways)))
         at += size
-    return draw(st.sampled_from([" ", ", ", " - "])).join(said)
+    joined = said[0]
+    for piece in said[1:]:
+        joined += (
+            draw(st.sampled_from([" ", " ", ", ", " - ", " e poi ", ", sì, ", " okay ", "... "])) + piece
+        )
+    return joined
 
 
 @given(st.data())
