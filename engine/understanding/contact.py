@@ -13,6 +13,7 @@ from engine.understanding.mentions import Act, EmailMention, PhoneMention, Probl
 from engine.understanding.phone_corrections import corrections, repairs
 from engine.understanding.phones import corrected, phone_from_digits
 from engine.understanding.readback import Asks, AssistantReading
+from engine.understanding.spelling import units
 
 _LONGEST_ADDRESS = 254
 _FEW_WORDS = 4
@@ -103,22 +104,41 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     wanted = held.spelled or (asked is not None and "email" in asked.wants)
     if not wanted or held.details.email is not None:
         return
-    pieces = [piece for piece in (held.spelled, said.text) if piece]
+    if _only_nods(said):
+        return
+    if said.does(Act.DENY, Act.CORRECT):
+        held.spelled = ""  # what was spelled so far is not what was meant
+    new = " ".join(piece.text for piece in find_email_pieces(said.text)) or said.text
+    pieces = [piece for piece in (held.spelled, new) if piece]
     joined = join_email_pieces(pieces)
     if joined is not None and joined.value:
         held.spelled, held.email_suggestion = "", None
         out.hold("email", joined.value, turn.number)
     elif joined is not None and joined.suggestion:
         out.email_problem, out.about_booking = True, True
-        held.spelled, held.email_suggestion = "", joined.suggestion
-    elif held.spelled or find_email_pieces(said.text) or _could_begin_address(said):
+        more = Problem.INCOMPLETE in joined.problems  # "punto it" may still come
+        held.spelled, held.email_suggestion = " ".join(pieces) if more else "", joined.suggestion
+    elif held.spelled or new is not said.text or _could_begin_address(said):
         held.spelled = " ".join(pieces)[-_LONGEST_ADDRESS:]
         out.about_booking = True
 
 
+def _only_nods(said: CallerReading) -> bool:
+    """Whether nothing but "sì" or "okay" was said."""
+    if not said.acts or not all(act.act in (Act.AFFIRM, Act.BACKCHANNEL) for act in said.acts):
+        return False
+    rest = said.text
+    for act in reversed(said.acts):
+        rest = rest[: act.start] + rest[act.end :]
+    return not any(character.isalnum() for character in rest)
+
+
 def _could_begin_address(said: CallerReading) -> bool:
-    """A few bare words in answer to "la sua email?": "mario rossi", before "chiocciola gmail punto com"."""
-    return len(said.text.split()) <= _FEW_WORDS and not said.acts
+    """Letters or a few bare words in answer to "la sua email?", before "chiocciola gmail punto com"."""
+    if said.acts or len(said.text) > _LONGEST_ADDRESS:
+        return False
+    kinds = {unit.kind for unit in units(said.text)}
+    return len(said.text.split()) <= _FEW_WORDS or kinds <= {"letters", "digits", "stop"}
 
 
 def _accept(
@@ -136,7 +156,7 @@ def _accept(
             held.phone_heard = Heard.SAME
         if held.details.email is None and email and (asked.asks in (Asks.EMAIL, Asks.SLOT)):
             out.hold("email", email, turn.number)
-            held.email_heard = Heard.SAME
+            held.email_heard, held.spelled = Heard.SAME, ""
         if (
             held.details.phone is None
             and asked.asks is Asks.PHONE

@@ -57,6 +57,7 @@ TLDS = _set(
     "store site blog coach consulting group",
 )
 SHORTEST_FOR_SLIP = 7  # below, one letter makes another real domain ("tin.it", "tim.it")
+MOST_ADDRESSES = 50  # of one turn; whatever holds more is no speech
 MOST_WORDS = 4  # of one label, when words are said apart
 MOST_WORDS_AT_START = 2  # the same, where no word announces the address
 
@@ -106,6 +107,8 @@ def find_emails(text: str) -> tuple[EmailMention, ...]:
         end = max(found[domain.after - 1].end, unit.end)
         mentions.append(_mention(Words(text[start:end], start, end), local, domain))
         floor = domain.after
+        if len(mentions) == MOST_ADDRESSES:
+            break
     return tuple(mentions)
 
 

@@ -101,8 +101,12 @@ def units(text: str) -> list[Unit]:
 
 def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool]:
     """Kind, text, how many raw tokens, whether a sign was spoken."""
+    first = raw[at][0]
+    if first in "@._-+":
+        return "sign", first, 1, False
+    if first not in _OPENING:
+        return _plain(first)
     said = tuple(token[0] for token in raw[at : at + 3])
-    first = said[0]
     if said == ("e", "-", "mail"):
         return "word", "email", 3, False
     for length in (3, 2, 1):
@@ -124,19 +128,29 @@ def _read(raw: list[tuple[str, int, int]], at: int) -> tuple[str, str, int, bool
             return kind, doubled * MULTIPLES[first], 2, True
     if len(said) == 3 and LETTERS.get(first) and _exemplifies(said[1], said[2], LETTERS[first]):
         return "letters", LETTERS[first], 3, True
-    if first.isdigit():
-        return "digits", first, 1, False
-    if first in number_words():
-        return "digits", number_words()[first], 1, True
-    if first.isalpha() and first.isascii():
-        return "word", first, 1, False
-    if first in "@._-+":
-        return "sign", first, 1, False
-    return (
-        ("word", first[:-1], 1, False)
-        if first.endswith("'") and len(first) > 1
-        else ("stop", first, 1, False)
-    )
+    return _plain(first)
+
+
+#: First words of what is read by more than its own letters.
+_OPENING = frozenset(
+    {
+        *(words[0] for table in (SIGNS, TOGETHER, REMARKS, LONG_LETTERS) for words in table),
+        *(*MULTIPLES, *LETTERS),
+    }
+)
+
+
+def _plain(word: str) -> tuple[str, str, int, bool]:
+    """A token that is read alone."""
+    if word.isdigit():
+        return "digits", word, 1, False
+    if word in number_words():
+        return "digits", number_words()[word], 1, True
+    if word.isalpha() and word.isascii():
+        return "word", word, 1, False
+    if word.endswith("'") and len(word) > 1:
+        return "word", word[:-1], 1, False
+    return "stop", word, 1, False
 
 
 def _remark(raw: list[tuple[str, int, int]], at: int, found: list[Unit]) -> tuple[str, str, int, bool] | None:
