@@ -172,10 +172,18 @@ def _local(found: list[Unit], sign: int, floor: int) -> _Part:
     if any(u.kind == "letters" for u in opening) and plain and not announced:
         unsure = True
     unsure = unsure or any(u.kind == "unclear" for u in found[first:sign]) or _remarked(found, first, skipped)
+    unsure = unsure or (together and not _announced(found, first, skipped) and _cut_short(found, first))
     kept = [u for u in found[skipped + 1 : sign] if u.kind in ("word", "letters", "digits", "sign")]
     body = sum(1 for u in found[head:sign] if u.kind == "word")
     local = "".join(u.text for u in kept)
     return _Part(local, min(skipped + 1, sign), sign, unsure or body > 2 * MOST_WORDS, bool(local))
+
+
+def _cut_short(found: list[Unit], first: int) -> bool:
+    """Whether a comma leaves out words that "tutto attaccato" may join on: "pietro, tosi, tutto attaccato"."""
+    if first < 2 or found[first - 1].text != ",":
+        return False
+    return found[first - 2].kind in ("word", "letters", "digits") and not _before(found, first - 2)
 
 
 def _remarked(found: list[Unit], first: int, skipped: int) -> bool:
@@ -203,7 +211,8 @@ def _spelling_comma(found: list[Unit], at: int) -> bool:
     near = [found[n] for n in (at - 1, at + 1) if 0 <= n < len(found)]
     spelled = len(near) == 2 and all(u.kind in ("letters", "digits") for u in near)
     remark = any(u.kind in _UNWRITTEN for u in near)
-    return found[at].text == "," and (spelled or remark or _beside_spoken_sign(found, at))
+    goes_on = len(near) == 2 and near[0].kind == "letters" and near[1].kind == "word"  # "p come Pisa, tosi"
+    return found[at].text == "," and (spelled or remark or goes_on or _beside_spoken_sign(found, at))
 
 
 _UNWRITTEN = frozenset({"together", "remark", "unclear"})

@@ -91,6 +91,12 @@ SPOKEN: list[tuple[str, list[str | None]]] = [
     ("Matteo con due ti chiocciola gmail punto com", ["matteo@gmail.com"]),
     ("katia con la kappa e la acca chiocciola gmail punto com", [None]),
     ("mario poi punto poi rossi poi chiocciola gmail punto com", [None]),
+    ("p come Palermo, tosi, tutto attaccato, chiocciola gmail punto com", ["ptosi@gmail.com"]),
+    ("pietro, tosi, tutto attaccato, chiocciola gmail punto com", [None]),
+    (
+        "sono Pietro, la mail è pietro tosi tutto attaccato chiocciola gmail punto com",
+        ["pietrotosi@gmail.com"],
+    ),
     # providers, as they sound
     ("mario chiocciola gimeil punto com", ["mario@gmail.com"]),
     ("mario chiocciola gi mail punto com", ["mario@gmail.com"]),
