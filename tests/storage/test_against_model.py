@@ -46,6 +46,7 @@ PERSONS = st.sampled_from(["anna", "bruno", "lia", "ugo"])
 WHICH = st.sampled_from([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 5, 8])  # counted from the newest
 NOTES = st.sampled_from([None, "imposte"])
 RARELY = st.sampled_from([False] * 12 + [True])
+SOMETIMES = st.sampled_from([False, False, True])
 OFTEN = st.booleans()
 CALLS = st.sampled_from([None, None, 0, 1])
 
@@ -169,6 +170,21 @@ class Comparison(RuleBasedStateMachine):
             moving=moved,
         )
 
+    @precondition(lambda self: self.tokens)
+    @rule(conversation=CONVERSATIONS, person=PERSONS, which=WHICH, minutes=DURATIONS, ended=OFTEN)
+    def propose_the_same(self, conversation: str, person: str, which: int, minutes: int, ended: bool) -> None:
+        """Where somebody holds or has held, perhaps in the very second in which that ends."""
+        hold = self.model.holds[self.tokens[-1 - which % len(self.tokens)]].hold
+        if ended:
+            self._until_end(which, early=False)
+        self._propose(
+            consultant_id=hold.consultant_id,
+            conversation=conversation,
+            client_id=self.who(person)[0],
+            start=hold.start,
+            minutes=minutes,
+        )
+
     def _propose(self, *, moving: Booking | None = None, **given: Any) -> None:
         self.tick()
         answer = self.do(lambda: bookings.propose(now=self.now, moving=moving, **given))
@@ -183,7 +199,7 @@ class Comparison(RuleBasedStateMachine):
         lead=st.sampled_from(LEADS),
         conversation=CONVERSATIONS,
         person=PERSONS,
-        strange=RARELY,
+        strange=SOMETIMES,
         wrong_consultant=RARELY,
         notes=NOTES,
         call=CALLS,
@@ -377,8 +393,11 @@ class Comparison(RuleBasedStateMachine):
 
     @precondition(lambda self: self.tokens)
     @rule(which=WHICH, early=OFTEN)
-    def until_a_hold_ends(self, which: int, early: bool) -> None:
+    def just_before_a_hold_ends(self, which: int, early: bool) -> None:
         """So that what comes next happens in the very second in which it ends, or in the one before."""
+        self._until_end(which, early)
+
+    def _until_end(self, which: int, early: bool) -> None:
         ends = self.model.holds[self.tokens[-1 - which % len(self.tokens)]].hold.expires_at
         self.model.now = max(self.now, ends - timedelta(seconds=1 + early) + timedelta(milliseconds=400))
 
