@@ -10,6 +10,8 @@ import argparse
 import itertools
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import threading
 import time
