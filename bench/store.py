@@ -341,6 +341,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long one side is asked in a round")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     console = Console()
     console.print(
         f"{os.cpu_count()} cores; one fsync in {tempfile.gettempdir()} takes {fsync_milliseconds():.2f} ms"
