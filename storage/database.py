@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Any, TypeVar
 import peewee as pw
 from playhouse import db_url, migrations
 
-from storage.errors import Overtaken, StorageError, StoreUnavailable
+from storage import receipts
+from storage.errors import OutcomeUnknown, Overtaken, StorageError, StoreUnavailable, TryAgain
 from storage.models import TABLES, proxy
 from storage.settings import StorageSettings
 
@@ -34,6 +36,7 @@ _RETRIED_WORDS = ("locked", "busy")
 _OUTAGE_WORDS = (*_RETRIED_WORDS, "unable to open", "disk", "readonly", "not a database", "malformed")
 _FIRST_PAUSE_SECONDS = 0.02
 _RECONNECT_PAUSE_SECONDS = 0.1
+_SQLITE_PAUSE_SECONDS = (0.0005, 0.003)
 _CONNECT_TIMEOUT_SECONDS = 5
 
 _ERRORS = (pw.DatabaseError, pw.InterfaceError)
@@ -57,6 +60,7 @@ class Database:
         self._peewee: Any = None
         self._workers: ThreadPoolExecutor | None = None
         self._threads = 1 if self.on_sqlite else self.settings.postgres_threads
+        self._own = threading.local()
 
     @property
     def on_sqlite(self) -> bool:
@@ -108,7 +112,14 @@ class Database:
     def migrate(self) -> list[str]:
         """Bring an empty or older database to the current schema; returns the names of the migrations
         applied."""
-        return self._on_worker(lambda: list(migrations.run(self._peewee, str(_MIGRATIONS))))
+
+        def migrated() -> list[str]:
+            applied = list(migrations.run(self._peewee, str(_MIGRATIONS)))
+            if not self.on_sqlite:
+                receipts.forget_old(self._peewee)
+            return applied
+
+        return self._on_worker(migrated)
 
     def migration_status(self) -> list[tuple[str, bool]]:
         """Every migration's name and whether it has been applied, in order."""
@@ -126,12 +137,13 @@ class Database:
     async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
         """Run `work()` as one transaction on a worker thread and return its result.
 
-        `work` may be run again after a deadlock, a lock timeout or a lost connection, so it must start from
-        what it reads. When Postgres is lost during COMMIT it is asked afterwards whether that was done, so
-        that nothing is done twice.
+        `work` may be run again after a deadlock, a lock timeout, TryAgain or a lost connection, so it must
+        start from what it reads. When Postgres is lost during COMMIT it is asked afterwards whether that was
+        done, so that nothing is done twice.
         `still_valid` is asked on that thread last before COMMIT. Once begun, `work` runs to its end even
         if the awaiting task is cancelled. Raises Overtaken when `still_valid` says no, StoreUnavailable
-        when the database does not answer, and whatever `work` raises; each of them after a rollback.
+        when the database does not answer (OutcomeUnknown when it cannot be asked either), and whatever
+        `work` raises; each of them after a rollback.
         """
         return await asyncio.wrap_future(self._pool().submit(self._transact, work, still_valid))
 
@@ -146,12 +158,10 @@ class Database:
         while True:
             try:
                 return self._attempt(work, still_valid)
-            except _ERRORS as error:
+            except (TryAgain, *_ERRORS) as error:
                 lost = self._lost_connection(error)
-                if not lost and not _may_pass(error):
-                    raise
                 again = lost or self._is_retried(error)
-                if not again and not self._is_outage(error):
+                if not again and not (_may_pass(error) and self._is_outage(error)):
                     raise
                 if not again or attempt >= self.settings.retries:
                     raise StoreUnavailable(
@@ -164,11 +174,11 @@ class Database:
     def _attempt(self, work: Callable[[], T], still_valid: Callable[[], bool] | None) -> T:
         if self._peewee.is_closed():
             self._peewee.connect()
-        committing, number = False, None
+        committing, receipt = False, None
         try:
             with self._peewee.transaction():
                 result = work()
-                number = self._transaction_number()
+                receipt = None if self.on_sqlite else receipts.leave(self._peewee, self._writer())
                 if still_valid is not None and not still_valid():
                     raise Overtaken("something newer made this work invalid; it was rolled back")
                 committing = True
@@ -177,35 +187,32 @@ class Database:
                 raise
             if not self.on_sqlite:
                 self._peewee.close()
-                done = number is not None and self._was_committed(number)
+                done = receipt is not None and self._was_committed(receipt)
+                _log.warning("a commit was not answered; it was done: %s", done)
                 if done:
                     return result
                 if done is False:
                     raise
-            raise StoreUnavailable(
-                "the database died during COMMIT: read again whether it was done"
-            ) from error
+            raise OutcomeUnknown("the database died during COMMIT: read again whether it was done") from error
         return result
 
-    def _transaction_number(self) -> str | None:
-        """By what Postgres knows this transaction later; None when it has written nothing."""
-        if self.on_sqlite:
-            return None
-        row = self._peewee.execute_sql("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-        return None if row[0] is None else str(row[0])
+    def _writer(self) -> str:
+        """The name of this thread among all that write to the database."""
+        if not hasattr(self._own, "writer"):
+            self._own.writer = uuid.uuid4().hex
+        return str(self._own.writer)
 
-    def _was_committed(self, number: str) -> bool | None:
+    def _was_committed(self, receipt: str) -> bool | None:
         """What became of a transaction whose COMMIT was not answered; None when that cannot be learnt."""
         for attempt in range(1, self.settings.retries + 1):
             try:
                 self._connect()
-                row = self._peewee.execute_sql("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
+                done = receipts.found(self._peewee, self._writer(), receipt)
             except (StoreUnavailable, *_ERRORS) as error:
                 self._lost_connection(error)
             else:
-                if row[0] != "in progress":
-                    self._peewee.close()  # as it was found
-                    return {"committed": True, "aborted": False}.get(row[0])
+                self._peewee.close()  # as it was found
+                return done
             _pause(attempt, lost=True)
         return None
 
@@ -215,13 +222,13 @@ class Database:
         try:
             self._peewee.connect()
         except (pw.OperationalError, pw.InterfaceError) as error:
-            if self._is_retried(error):
-                raise
             raise StoreUnavailable(f"cannot open the database: {_first_line(error)}") from error
 
     def _is_retried(self, error: Exception) -> bool:
+        if isinstance(error, TryAgain):
+            return True
         if self.on_sqlite:
-            return any(word in str(error).lower() for word in _RETRIED_WORDS)
+            return _says_locked(error)
         return _sql_state(error) in _RETRIED_STATES
 
     def _is_outage(self, error: Exception) -> bool:
@@ -250,10 +257,10 @@ class Database:
         file = self.settings.url.removeprefix("sqlite:///")
         if file != ":memory:":
             Path(file).parent.mkdir(parents=True, exist_ok=True)
-        return pw.SqliteDatabase(
+        return _WaitingSqlite(
             file,
+            patience=self.settings.lock_timeout_ms / 1000,
             lock_type="IMMEDIATE",
-            timeout=self.settings.lock_timeout_ms / 1000,
             pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1},
         )
 
@@ -264,6 +271,37 @@ class Database:
 
     def _on_worker(self, work: Callable[[], T]) -> T:
         return self._pool().submit(work).result()
+
+
+class _WaitingSqlite(pw.SqliteDatabase):
+    """Asks for a locked file every few milliseconds. SQLite by itself soon asks ten times a second only, and
+    of several processes that write without a pause one would be left out for seconds."""
+
+    def __init__(self, file: str, *, patience: float, **given: Any) -> None:
+        super().__init__(file, timeout=0, **given)
+        self._patience = patience
+
+    def begin(self, lock_type: str | None = None) -> None:
+        begin = super().begin
+        self._waiting(lambda: begin(lock_type))
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        connect = super().connect
+        return self._waiting(lambda: connect(reuse_if_open))
+
+    def _waiting(self, step: Callable[[], T]) -> T:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return step()
+            except pw.OperationalError as error:
+                if time.monotonic() >= until or not _says_locked(error):
+                    raise
+            time.sleep(random.uniform(*_SQLITE_PAUSE_SECONDS))
+
+
+def _says_locked(error: Exception) -> bool:
+    return any(word in str(error).lower() for word in _RETRIED_WORDS)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -8,8 +8,16 @@ class StorageError(Exception):
 
 
 class StoreUnavailable(StorageError):  # noqa: N818 - named for what happened
-    """Raised when the database cannot be reached, stays locked, or died with the outcome of a commit
-    unknown."""
+    """Raised when the database cannot be reached or stays locked; nothing was written, but for the case
+    below."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """Raised when the database died during a COMMIT and cannot be asked what became of it: read again."""
+
+
+class TryAgain(StorageError):  # noqa: N818 - named for what is to be done
+    """Raised inside a transaction that another one has crossed; Database rolls it back and runs it again."""
 
 
 class Overtaken(StorageError):  # noqa: N818 - named for what happened

@@ -402,6 +402,17 @@ class SlotLock(Table):
         )
 
 
+class CommitReceipt(Table):
+    """The receipt of the last transaction that a thread wrote (see `storage.receipts`). Postgres only."""
+
+    writer = pw.TextField(primary_key=True)
+    receipt = pw.TextField()
+    left_at = InstantField()
+
+    class Meta:
+        table_name = "commit_receipts"
+
+
 class CalendarTask(Table):
     """One change of a booking that the consultant's calendar has still to follow; what the event shall say is
     read from the booking when it is done.
@@ -496,4 +507,5 @@ TABLES: tuple[type[Table], ...] = (
     CallBooking,
     SlotLock,
     CalendarTask,
+    CommitReceipt,
 )

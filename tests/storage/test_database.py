@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,45 @@ async def test_a_file_locked_by_another_is_waited_for_then_given_up(tmp_path: Pa
         assert await database.run(count) == 0
         release.join()
         other.close()
+
+
+def test_among_those_who_write_without_a_pause_each_gets_its_turn(tmp_path: Path) -> None:
+    """Another process leaves the file free for a moment fifty times a second."""
+    file = tmp_path / "booking.db"
+    with Database(StorageSettings(url=f"sqlite:///{file}", retries=0)) as database:
+        database.migrate()
+        over, holds_it = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with closing(sqlite3.connect(file, isolation_level=None, timeout=60)) as other:
+                while not over.is_set():
+                    other.execute("BEGIN IMMEDIATE")
+                    holds_it.set()
+                    time.sleep(0.02)
+                    other.execute("ROLLBACK")
+                    time.sleep(0.0005)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        holds_it.wait()
+        try:
+            for _ in range(5):
+                database.run_blocking(count)
+        finally:
+            over.set()
+            writer.join()
+
+
+def test_a_file_that_stays_locked_is_not_opened(tmp_path: Path) -> None:
+    file = tmp_path / "booking.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        database = Database(StorageSettings(url=f"sqlite:///{file}", lock_timeout_ms=20))
+        with pytest.raises(StoreUnavailable, match="locked"):
+            database.open()
+    with database:
+        database.migrate()
+        assert database.run_blocking(count) == 0
 
 
 async def test_a_row_locked_by_another_is_waited_for_then_given_up(postgres: Postgres) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import peewee
+import psycopg2
 import pytest
 
-from storage import bookings, people
+from storage import bookings, people, receipts
 from storage.database import Database
 from storage.errors import StoreUnavailable
-from storage.models import Consultant
+from storage.models import Consultant, proxy
 from storage.results import Booking
 from storage.settings import StorageSettings
 from tests.storage.playground import Store, furnish, rome
@@ -93,6 +96,58 @@ def test_a_commit_that_was_done_but_not_answered_is_not_done_again(
     assert stored.do(work) == tries[0]
     assert len(tries) == 1
     assert names(stored) == ["Dott.ssa Rossi", "Dott. Verdi"]
+
+
+def test_a_commit_lost_in_a_crash_is_done_again_though_another_has_its_number(
+    stored: Store, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had not reached the disk is gone, also that its number was used: Postgres gives it out again."""
+    tries: list[int] = []
+
+    def lost() -> None:
+        monkeypatch.undo()
+        postgres.crash()
+        postgres.start()
+        others = ["INSERT INTO others VALUES (1)"] * 5
+        postgres.query("CREATE TABLE others (n int)", *others, "DROP TABLE others", database="booking")
+        raise peewee.OperationalError("server closed the connection unexpectedly")
+
+    def work() -> int:
+        tries.append(add())
+        return tries[-1]
+
+    names(stored)
+    monkeypatch.setattr(stored.database._peewee, "commit", lost)
+    assert stored.do(work) == tries[1]
+    assert len(tries) == 2
+    assert names(stored) == ["Dott.ssa Rossi", "Dott. Verdi"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_commit_that_the_server_is_still_at_is_waited_for(
+    stored: Store, postgres: Postgres, again: bool
+) -> None:
+    leave = "INSERT INTO commit_receipts VALUES ('w', 'one', 1) ON CONFLICT (writer) DO UPDATE SET receipt = 'two'"
+    with closing(psycopg2.connect(postgres.url())) as other:
+        other.cursor().execute(leave)
+        if again:
+            other.commit()
+            other.cursor().execute(leave)
+        late = threading.Timer(0.1, other.commit)
+        late.start()
+        outside = stored.database._on_worker
+        assert outside(lambda: receipts.found(proxy.obj, "w", "two" if again else "one"))
+        late.join()
+        assert not outside(lambda: receipts.found(proxy.obj, "w", "three"))
+        assert not outside(lambda: receipts.found(proxy.obj, "nobody", "one"))
+
+
+def test_old_receipts_are_forgotten_when_a_server_starts(stored: Store, postgres: Postgres) -> None:
+    postgres.query("INSERT INTO commit_receipts VALUES ('of last year', 'x', 1)", database="booking")
+    stored.do(add)
+    stored.database.migrate()
+    kept = stored.rows("SELECT writer FROM commit_receipts")
+    assert len(kept) >= 1 and ("of last year",) not in kept
 
 
 def test_bookings_go_on_while_connections_are_ended(stored: Store, postgres: Postgres) -> None:
