@@ -34,7 +34,8 @@ def book_lead(
     Refusals: those of `propose` and ALREADY_BOOKED (this call has another booking in force). Raises
     StorageError for a source the store does not know.
     """
-    if not bookings.lock_agenda(consultant_id, conversation):
+    locked = bookings.lock_agenda(consultant_id, conversation)
+    if consultant_id not in locked:
         return Refusal.NOT_FOUND
     if (known := _booked_already(consultant_id, conversation, lead, start, minutes)) is not None:
         return known
@@ -53,6 +54,7 @@ def book_lead(
 
     return _both(
         confirm,
+        locked=locked,
         consultant_id=consultant_id,
         conversation=conversation,
         client_id=None,
@@ -82,7 +84,10 @@ def reschedule(
     known = bookings.booking(kind, booking_id)
     if known is None:
         return Refusal.NOT_FOUND
-    bookings.lock_agenda(known.consultant_id, conversation)
+    # Before any lock: a stranger is told no as fast as one who guesses.
+    if known.in_force and known.client_id != client_id:
+        return Refusal.NOT_YOURS
+    locked = bookings.lock_agenda(known.consultant_id, conversation)
     known = bookings.booking(kind, booking_id)  # again, now that nobody else can change it
     if known is None:
         return Refusal.NOT_FOUND
@@ -94,6 +99,7 @@ def reschedule(
 
     return _both(
         confirm,
+        locked=locked,
         consultant_id=known.consultant_id,
         conversation=conversation,
         client_id=client_id,

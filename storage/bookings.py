@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ import peewee as pw
 from storage import locks, outbox
 from storage.availability import agenda_of, settings_of
 from storage.database import current
-from storage.errors import StorageError
+from storage.errors import StorageError, TryAgain
 from storage.models import (
     BOOKING_TABLES,
     AppointmentBooking,
@@ -46,16 +46,22 @@ def propose(
     minutes: int,
     now: datetime,
     moving: Booking | None = None,
+    locked: Collection[int] | None = None,
 ) -> Hold | Refusal:
     """Hold `start` (aware UTC) for `conversation`, in place of any hold it has; a refusal leaves that one
     as it was.
 
-    With `moving` only the cells that the moved booking lacks are taken. Refusals: PAST, OUTSIDE_HOURS (no
-    bookable start, or a duration the consultant does not allow), SLOT_TAKEN, NOT_FOUND (no such
-    consultant; the moved booking is not in force), NOT_YOURS (the moved booking is another client's).
+    With `moving` only the cells that the moved booking lacks are taken. `locked` is what `lock_agenda` has
+    locked already in this transaction: nothing more is, for that would be out of order.
+
+    Refusals: PAST, OUTSIDE_HOURS (no bookable start, or a duration the consultant does not allow),
+    SLOT_TAKEN, NOT_FOUND (no such consultant; the moved booking is not in force), NOT_YOURS (the moved
+    booking is another client's).
     """
     start = start.astimezone(UTC)
-    if not lock_agenda(consultant_id, conversation):
+    if locked is None:
+        locked = lock_agenda(consultant_id, conversation)
+    if consultant_id not in locked:
         return Refusal.NOT_FOUND
     if moving is not None:
         moved = booking(moving.kind, moving.id)
@@ -88,7 +94,7 @@ def propose(
     over = _OVER.all(conversation=conversation, consultant=consultant_id, now=now)
     try:
         with proxy.atomic():
-            _end_each(over, now)
+            _end_each((each for each in over if each.consultant_id in locked), now)
             _NEW_HOLD.run(
                 token=held.token,
                 consultant=consultant_id,
@@ -105,17 +111,19 @@ def propose(
             own = set() if moving is None else locks.owned(locks.OWNER_COLUMNS[moving.kind], moving.id)
             locks.take(consultant_id, set(cells) - own, SlotLock.hold, held.token)
     except pw.IntegrityError as error:
+        if locks.violated_index(error) == "one_hold_a_conversation":
+            raise TryAgain("the conversation has just got a hold of another consultant's time") from error
         if locks.is_unique_violation(error):
             return Refusal.SLOT_TAKEN
         raise
     return held
 
 
-def lock_agenda(consultant_id: int, conversation: str) -> bool:
+def lock_agenda(consultant_id: int, conversation: str) -> set[int]:
     """Lock the consultant, and whoever's time the conversation holds until now, until the transaction ends;
-    False when there is no such consultant."""
+    returns the ids that exist."""
     held = _HELD.firsts(conversation=conversation)
-    return consultant_id in locks.lock_consultants({consultant_id, *held})
+    return locks.lock_consultants({consultant_id, *held})
 
 
 def confirm(
@@ -153,9 +161,11 @@ def confirm(
     # Before any lock: a stranger is told no as fast as one who guesses.
     if pending.conversation != conversation or pending.client_id != client_id:
         return Refusal.NOT_YOURS
-    token = pending.token
+    before, by_token, token = pending.status, token is not None, pending.token
     locks.lock_consultant(pending.consultant_id)
     pending = _PENDING.first(token=token)  # again, now that nobody else can change it
+    if pending.status != before and not by_token:
+        raise TryAgain("the conversation's hold has just changed: another may be meant")
     if pending.status == HoldStatus.CONFIRMED:
         return _known(BookingKind(pending.booking_kind), pending.booking_id)
     if pending.status == HoldStatus.CANCELLED:
@@ -192,7 +202,7 @@ def confirm(
 def release(conversation: str, *, now: datetime) -> None:
     """Give up the conversation's hold, if it has one."""
     mine = PendingBooking.conversation == conversation
-    locks.lock_consultants(_consultants_of(mine))
+    mine &= PendingBooking.consultant.in_(locks.lock_consultants(_consultants_of(mine)))
     _expire(now, mine)
     _drop_holds(mine)
 
@@ -285,8 +295,7 @@ def expire_holds(now: datetime) -> int:
     """Sweep holds that have run out and free their cells; returns how many. Reads and confirms never wait
     for it."""
     run_out = PendingBooking.expires_at <= now
-    locks.lock_consultants(_consultants_of(run_out))
-    return _expire(now, run_out)
+    return _expire(now, PendingBooking.consultant.in_(locks.lock_consultants(_consultants_of(run_out))))
 
 
 def as_booking(kind: BookingKind, row: Any) -> Booking:
@@ -435,7 +444,9 @@ _LIVE = Statement(
 )
 # What a new hold ends: that of its conversation, and those of its consultant that have run out.
 _OVER = Statement(
-    lambda: PendingBooking.select(PendingBooking.token, PendingBooking.expires_at).where(
+    lambda: PendingBooking.select(
+        PendingBooking.token, PendingBooking.consultant, PendingBooking.expires_at
+    ).where(
         _IS_WAITING,
         _OF_CONVERSATION
         | ((PendingBooking.consultant == Given("consultant")) & (PendingBooking.expires_at <= Given("now"))),

@@ -95,14 +95,23 @@ def hand_over(token: str, kind: BookingKind, booking_id: str) -> int:
 
 def is_unique_violation(error: pw.IntegrityError) -> bool:
     """Whether a wall (a primary or unique key) was hit, as against a foreign key or a check."""
-    cause = error.__cause__ or error.__context__ or getattr(error, "orig", None)
-    return getattr(cause, "pgcode", None) == "23505" or "UNIQUE constraint failed" in str(error)
+    return getattr(_cause(error), "pgcode", None) == "23505" or "UNIQUE constraint failed" in str(error)
+
+
+def violated_index(error: pw.IntegrityError) -> str | None:
+    """The name of the unique key that was hit, where the database tells it (Postgres)."""
+    return getattr(getattr(_cause(error), "diag", None), "constraint_name", None)
 
 
 def cells_around(frm: datetime, to: datetime, longest: timedelta) -> range:
     """The cells that any booking starting in [frm, to) and reaching `longest` to either side could touch."""
     first = epoch_seconds(frm - longest) // CELL_SECONDS
     return range(first, -(-epoch_seconds(to + longest) // CELL_SECONDS))
+
+
+def _cause(error: pw.IntegrityError) -> Any:
+    """The driver's own error."""
+    return error.__cause__ or error.__context__ or getattr(error, "orig", None)
 
 
 # --- Worded once ------------------------------------------------------------------------------------------
