@@ -34,6 +34,7 @@ from engine.ports import Clock
 from engine.rehearsal import RehearsalError, read_dialogue, rehearse
 from engine.rulebook import Rulebook
 from engine.rules_check import report_check
+from engine.rules_replay import report_replay
 from engine.rules_test import report_test
 from engine.settings import EngineSettings
 from engine.shelf import Shelf
@@ -42,7 +43,7 @@ from engine.understanding.report import LineError, read_instant, understand
 from rules import facts_page
 from rules.errors import RulesError
 from rules.settings import RulesSettings
-from storage import people
+from storage import people, recorded, rulesets
 from storage.agenda import AgendaSettings, read_hours
 from storage.database import Database
 from storage.errors import StorageError
@@ -649,6 +650,20 @@ def rules_test(settings: Settings, told: argparse.Namespace) -> int:
     return report_test(paths, edited, in_force, store_in_memory, Console(), coverage=told.coverage)
 
 
+def rules_replay(settings: Settings, told: argparse.Namespace) -> int:
+    """Decide recorded calls again, by the rules they went by or by edited ones; nothing is written."""
+    with Database(settings.store) as database:
+        ids = database.run_blocking(lambda: recorded.ended_calls(told.since))
+        return report_replay(
+            ids,
+            lambda call_id: database.run_blocking(lambda: recorded.recorded_call(call_id)),
+            lambda version: database.run_blocking(lambda: rulesets.texts(version)),
+            told.rules,
+            Console(),
+            f"http://{settings.server.host}:{settings.server.port}",
+        )
+
+
 # --- Command line ------------------------------------------------------------
 
 
@@ -709,6 +724,16 @@ def _add_rules_commands(
         help="the dialogues (default: those in the folder, or those of the rules in force)",
     )
     test.add_argument("--coverage", action="store_true", help="name every phrase that no dialogue says")
+    again = command("replay", rules_replay, what)
+    again.add_argument(
+        "--since",
+        type=_local_instant,
+        metavar="ISO",
+        help="only calls from then on, Rome unless it says a zone",
+    )
+    again.add_argument(
+        "--rules", type=Path, metavar="DIR", help="edited rule files (default: the rules each call went by)"
+    )
     for command_of_a_folder in (check, test):
         command_of_a_folder.add_argument(
             "directory",

@@ -76,6 +76,7 @@ class StoreDesk:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._hold: Hold | None = None
+        self.found: HeldSlot | None = None  # the hold when the analysis began
         self.answers: list[Answer] = []
 
     def agenda(self, held: Accumulator, now: datetime) -> Agenda:
@@ -93,7 +94,8 @@ class StoreDesk:
 
     def hold(self, now: datetime) -> HeldSlot | None:
         self._hold = bookings.hold_of(self._conversation.id, now=now)
-        return None if self._hold is None else self._held(self._hold)
+        self.found = None if self._hold is None else self._held(self._hold)
+        return self.found
 
     def propose(self, slot: Slot, minutes: int, now: datetime, moving: str | None) -> HeldSlot | Refusal:
         conversation = self._conversation

@@ -11,10 +11,11 @@ from datetime import datetime
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
 from engine.desk import StoreDesk
-from engine.details import Accumulator
+from engine.details import Accumulator, Slot
+from engine.evidence import Evidence, Words, written_slots
 from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
-from engine.ports import AnalysisResult, Extractor, Store
+from engine.ports import AnalysisResult, Extractor, Mention, Store
 from engine.rulebook import Rulebook
 from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
@@ -58,6 +59,8 @@ class Supervisor:
         self._state = state or opening_state(conversation)
         self._watch = watch
         self._lock = asyncio.Lock()
+        self._kept_turns: dict[int, Turn] = {}  # as they stand with the analyses recorded so far
+        self._kept_free: frozenset[Slot] | None = None
 
     @property
     def state(self) -> State:
@@ -108,7 +111,21 @@ class Supervisor:
                     found=found,
                 )
                 if not analysis.wait:
-                    self._record(analysis, last, now)
+                    evidence = Evidence(
+                        now=now,
+                        order=tuple(turn.number for turn in transcript),
+                        new=tuple(new),
+                        zone=analysis.agenda.zone.key,
+                        hours=dict(analysis.agenda.hours),
+                        own=analysis.agenda.own,
+                        minutes=analysis.agenda.minutes,
+                        allowed_minutes=analysis.agenda.allowed_minutes,
+                        hold=desk.found,
+                        answers=tuple(desk.answers),
+                        call_over=call_over,
+                        unheard=unheard,
+                    )
+                    self._record(analysis, last, evidence, self._words(transcript, found))
                 attempts.append(analysis)
                 return analysis
 
@@ -126,6 +143,8 @@ class Supervisor:
             if analysis.wait:
                 return AnalysisResult(notices=(), again=True)
             self._state = analysis.state
+            self._kept_turns = {turn.number: turn for turn in transcript}
+            self._kept_free = analysis.agenda.free
             if self._watch is not None:
                 self._watch(Told(now, last, analysis))
             return AnalysisResult(notices=tuple(analysis.texts), again=False)
@@ -153,9 +172,14 @@ class Supervisor:
                 return (), ()
         return shown, asked
 
-    def _record(self, analysis: Analysis, last_turn: int, now: datetime) -> None:
+    def _words(self, transcript: Transcript, found: tuple[Mention, ...]) -> Words:
+        """The words that the analyses recorded so far have not, or have otherwise."""
+        return Words(tuple(turn for turn in transcript if self._kept_turns.get(turn.number) != turn), found)
+
+    def _record(self, analysis: Analysis, last_turn: int, evidence: Evidence, words: Words) -> None:
         """The journal and the state to go on from, in the transaction of what they describe."""
-        call_id, state = self._conversation.call_id, analysis.state
+        call_id, state, now = self._conversation.call_id, analysis.state, evidence.now
+        free = analysis.agenda.free
         if call_id is None:
             conversations.advance(
                 self._conversation.id,
@@ -208,7 +232,10 @@ class Supervisor:
             number=state.analyses,
             last_turn=last_turn,
             facts=dict(analysis.facts),
-            availability=sorted(f"{slot.day}T{slot.at:%H:%M}" for slot in analysis.agenda.free),
+            availability=None if free == self._kept_free else written_slots(free),
+            rules=self._rulebook.version,
+            evidence=evidence.to_plain(),
+            words=words.to_plain(),
             state=state.held.to_plain(),
             stage=state.stage,
             task=state.task,

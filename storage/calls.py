@@ -140,13 +140,16 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRecord:
-    """One analysis: the facts it found and the availability it saw."""
+    """One analysis: the facts it found, and what it went by (see `record_analysis`)."""
 
     number: int
     recorded_at: datetime
     last_turn: int
     facts: Mapping[str, Any]
     availability: Any
+    rules: str | None = None
+    evidence: Mapping[str, Any] | None = None
+    words: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,9 @@ def record_analysis(
     last_turn: int,
     facts: Mapping[str, Any],
     availability: Any,
+    rules: str | None = None,
+    evidence: Mapping[str, Any] | None = None,
+    words: Mapping[str, Any] | None = None,
     state: Mapping[str, Any],
     stage: str,
     task: str | None,
@@ -267,6 +273,9 @@ def record_analysis(
 ) -> None:
     """Record an analysis, also one without an event, and the state to go on from. All mappings are plain
     JSON.
+
+    `rules`: the version it was decided by. `evidence`, `words`, `availability`: what it went by; the last is
+    None when it is that of the analysis before.
 
     Analyses are numbered from 1 without gaps; raises StorageError when `number` does not follow the last one.
     """
@@ -280,6 +289,9 @@ def record_analysis(
         last_turn=last_turn,
         facts=dict(facts),
         availability=availability,
+        rules=rules,
+        evidence=evidence,
+        words=words,
     )
 
 
@@ -293,6 +305,9 @@ def analyses(call_id: str) -> list[AnalysisRecord]:
             last_turn=row.last_turn,
             facts=row.facts,
             availability=row.availability,
+            rules=row.rules,
+            evidence=row.evidence,
+            words=row.words,
         )
         for row in rows
     ]

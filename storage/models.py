@@ -201,7 +201,13 @@ class CallTurn(Table):
 
 
 class CallAnalysis(Table):
-    """One analysis: the facts it found and the availability it saw, also when nothing came of it."""
+    """One analysis, also when nothing came of it: the facts it found, and what it went by, so that it can be
+    decided again.
+
+    `availability`: the free starts it saw, null where they were those of the one before. `words`: what was
+    said, which may be erased. `rules`: the version of the rules; it and `evidence` are null in analyses from
+    before they were kept.
+    """
 
     call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
     number = pw.IntegerField()
@@ -209,6 +215,9 @@ class CallAnalysis(Table):
     last_turn = pw.IntegerField()
     facts = pw.JSONField()
     availability = pw.JSONField(null=True)
+    rules = pw.TextField(null=True)
+    evidence = pw.JSONField(null=True)
+    words = pw.JSONField(null=True)
 
     class Meta:
         table_name = "call_analyses"
