@@ -40,6 +40,7 @@ OPPOSITES = frozenset(
 )
 
 _PLACE = re.compile(r"[^()/<>*\[\]{}]+")
+_SPOKEN = re.compile(r"[^\W_]+")
 _GROUP = re.compile(r"<([^<>]*)>")
 
 

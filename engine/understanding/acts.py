@@ -20,6 +20,8 @@ _WITHOUT_CORE = _WITHOUT_NEGATION | {
     *(Act.SHOW_INTEREST, Act.ASK_AVAILABILITY, Act.CANCEL, Act.RESCHEDULE, Act.ASK_REPEAT, Act.ASK_HUMAN)
 }
 _MOST_NOES = 8  # in a row, that are still one "no no no"
+_CORE = frozenset(core for cores in words.CORE.values() for core in cores)
+_LONGEST_CORE = max(map(len, _CORE))
 _STOPS_A_YES = frozenset({Act.CORRECT, Act.DENY, Act.HOLD_ON, Act.DROP})
 #: Which act wins where two phrases are equally long.
 _RANK = {
@@ -319,10 +321,9 @@ def _hides_core(act: Act, phrase: Phrase) -> bool:
     if act in _WITHOUT_NEGATION and words.NEGATIONS.intersection(phrase):
         return True
     return act in _WITHOUT_CORE and any(
-        phrase[at : at + len(core)] == core
-        for cores in words.CORE.values()
-        for core in cores
-        for at in range(len(phrase) - len(core) + 1)
+        phrase[first:after] in _CORE
+        for first in range(len(phrase))
+        for after in range(first + 1, min(len(phrase), first + _LONGEST_CORE) + 1)
     )
 
 
