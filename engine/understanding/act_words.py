@@ -54,12 +54,15 @@ CORE: Mapping[Act, tuple[tuple[str, ...], ...]] = {
 
 #: Words that hold one of the above and mean nothing of the kind.
 IDIOMS = _phrases(
-    "come no, se no, o no, oppure no, si o no, non c e problema, non ci sono problemi",
+    "se no, o no, oppure no, si o no, non c e problema, non ci sono problemi",
     "nessun problema, no problem, no nessun problema, no no nessun problema, non c e di che",
     "non si preoccupi, non preoccuparti, no si figuri, no figurati, no tranquillo, no tranquilla",
     "non vedo l ora, meglio cosi, tanto meglio, ancora meglio, meno male, il meglio, di meglio",
     "si figuri, si immagini, si accomodi, se si, un si, il si, ci vediamo, vediamoci",
 )
+
+#: A yes all the same, though it holds a "no"; phrase files could not say so.
+SURELY = _phrases("come no, e come no, ma come no, certo come no, eccome no, come no certo")
 
 #: "ma certo": here the word only lends strength to the next one.
 STRENGTHENED = _set(
@@ -71,6 +74,9 @@ STRENGTHENED = _set(
 WITHDRAWALS = _phrases(
     "lascia stare, lasci stare, lasciamo stare, come non detto, va bene come prima",
 )
+
+GIVES_UP = frozenset({"lasciamo", "come"})
+"""First words of those that, with nothing to withdraw, give up the booking."""
 
 INTERROGATIVES = _phrases(
     "quando, come, dove, perche, quanto, quanta, quanti, quante, quale, quali, chi, cosa, che ora",

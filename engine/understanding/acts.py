@@ -69,6 +69,8 @@ class Phrases:
                 index.add(phrase, _Entry(act))
         for phrase in words.IDIOMS:
             index.add(phrase, _Entry(None))
+        for phrase in words.SURELY:
+            index.add(phrase, _Entry(Act.AFFIRM))
         for phrase in words.WITHDRAWALS:
             index.add(phrase, _Entry(None, withdraws=True))
         object.__setattr__(self, "ignored", tuple(ignored))
@@ -93,7 +95,7 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
     something ("se va bene"); a yes that is doubted ("sì, ma…") stands beside a hedge.
 
     "Lascia stare" after a correction in the same turn withdraws it and leaves a hedge, so that only a yes after
-    it counts; alone it is a hedge too, but "lasciamo stare" alone drops the booking.
+    it counts; alone it is a hedge too, but "lasciamo stare" and "come non detto" alone drop the booking.
     """
     turn = _turn_of(text)
     matches = list(_matches(turn, phrases._index))
@@ -234,6 +236,8 @@ def _asks(said: Phrase) -> bool:
     at = 0
     while at < len(said) - 1 and said[at] in words.OPENERS and said[at : at + 2] not in words.INTERROGATIVES:
         at += 1
+    if said[at : at + 2] in words.SURELY:
+        return False
     return said[at : at + 1] in words.INTERROGATIVES or said[at : at + 2] in words.INTERROGATIVES
 
 
@@ -334,7 +338,7 @@ def _judge(turn: _Turn, matches: list[_Match], number: int, pending: bool) -> li
     match = matches[number]
     act = match.entry.act
     if match.entry.withdraws:
-        drops = turn.words[match.first].text == "lasciamo"
+        drops = turn.words[match.first].text in words.GIVES_UP
         return [_Found(Act.DROP if drops else Act.HEDGE, match.first, match.after, withdraws=True)]
     if act is None:
         return []

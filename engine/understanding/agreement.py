@@ -17,15 +17,16 @@ from fsm.stages import Task
 # Words beside a yes that leave it in doubt, put it off or take it back.
 _DOUBT = re.compile(
     r"\b(?:dovrei|dovremmo|potrei|potremmo|spero|speriamo|probabil\w+|mi sa|forse|magari|credo|penso|immagino|suppongo"
+    r"|non c'e (?:piu )?(?:posto|disponibilita)"
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
 )
 # A yes on a condition is no yes: "sì, se riesco a liberarmi".
 _CONDITION = re.compile(
     r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|a meno che|purche|sempre che|a patto|basta che|dipende"
-    r"|a condizione)"
+    r"|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se)"
 )
-_TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT)
+_TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
 _OTHER_TASK = {
     Task.PRENOTA: (Act.CANCEL, Act.RESCHEDULE),

@@ -15,7 +15,7 @@ from engine.details import Accumulator, Slot
 from engine.faults import where
 from engine.turns import Speaker, Transcript, Turn
 from engine.understanding.acts import Phrases
-from engine.understanding.agreement import asks_for_yes
+from engine.understanding.agreement import agrees, asks_for_yes
 from engine.understanding.caller import CallerReading, read_caller
 from engine.understanding.context import Agenda, CallerKnown, Context
 from engine.understanding.dates import find_dates
@@ -23,6 +23,7 @@ from engine.understanding.draft import Draft
 from engine.understanding.emails import find_emails
 from engine.understanding.folding import fold
 from engine.understanding.mentions import (
+    Act,
     DateMention,
     EmailMention,
     PhoneMention,
@@ -141,7 +142,7 @@ def report(line: Line, phrases: Phrases) -> dict[str, Any]:
         _complete(draft, pointing, dates, times)
     return {
         "text": line.text,
-        "acts": list(dict.fromkeys(str(mention.act) for mention in said.acts)),
+        "acts": _acts(said),
         "dates": dates,
         "times": times,
         "ranges": [_range(mention) for mention in said.ranges],
@@ -221,6 +222,13 @@ def _asked(offered: tuple[Slot, ...]) -> AssistantReading:
     """The turn that offered the slots."""
     slots = (SpokenSlot(DateMention("", 0, 0, (s.day,)), TimeMention("", 0, 0, (s.at,))) for s in offered)
     return replace(_SILENCE, slots=tuple(slots))
+
+
+def _acts(said: CallerReading) -> list[str]:
+    """What the turn does, each act once; a yes only where nothing in the turn takes it back."""
+    yes = agrees(said, Task.NESSUNO)
+    acts = dict.fromkeys(mention.act for mention in said.acts)
+    return [str(act) for act in acts if yes or act is not Act.AFFIRM]
 
 
 _THAT_ONE = re.compile(r"\bquell[oa]\b\s*(?:d\w*'?\s*)?$")

@@ -185,7 +185,7 @@ ask_repeat | si sente male
 - | come si prenota
 - | confermate via email?
 - | qual è l'orario esatto
-- | come no
+affirm | come no
 - | è un certo giorno
 - | sì o no
 - | mi ha detto di sì
