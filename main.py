@@ -47,8 +47,10 @@ from storage import people, recorded, rulesets
 from storage.agenda import AgendaSettings, read_hours
 from storage.database import Database
 from storage.errors import StorageError
+from storage.secret import Secret
 from storage.settings import StorageSettings
 from transport.clock import SystemClock
+from transport.console import auditing, forgetting
 from transport.console.routes import add_console
 from transport.errors import TransportError
 from transport.gemini.client import make_client
@@ -71,9 +73,14 @@ T = TypeVar("T")
 _log = logging.getLogger("main")
 
 ENV_PREFIX = "VBS_"
-SECRETS = {"gemini_api_key": "GEMINI_API_KEY", "api_key": "GEMINI_API_KEY", "database_url": "DATABASE_URL"}
+SECRETS = {
+    "gemini_api_key": "GEMINI_API_KEY",
+    "api_key": "GEMINI_API_KEY",
+    "database_url": "DATABASE_URL",
+    "journal_key": "JOURNAL_KEY",
+}
 _SECRET_NAME = re.compile("key|secret|password|token", re.IGNORECASE)
-_FROM_ENVIRONMENT = "secrets are set in the environment as GEMINI_API_KEY and DATABASE_URL"
+_FROM_ENVIRONMENT = "secrets are set in the environment as GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY"
 _NOT_HERE = "a secret does not belong in the file; set {} in the environment"
 
 
@@ -102,6 +109,7 @@ class Settings(BaseSettings):
 
     gemini_api_key: SecretStr | None = Field(None, validation_alias="GEMINI_API_KEY")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+    journal_key: SecretStr | None = Field(None, validation_alias="JOURNAL_KEY")
 
     @classmethod
     def settings_customise_sources(
@@ -272,9 +280,19 @@ def _api_key(settings: Settings) -> str:
     return settings.gemini_api_key.get_secret_value() if settings.gemini_api_key else ""
 
 
-def open_database(storage: StorageSettings) -> Database:
-    """The store, open and migrated. Raises StorageError when it cannot be reached."""
-    database = Database(storage).open()
+def journal_secret(settings: Settings) -> Secret:
+    """The journal's: from the environment, else from its file, which is made when it is missing."""
+    if settings.journal_key is not None:
+        return Secret(settings.journal_key.get_secret_value())
+    return Secret.kept(settings.store.key_file)
+
+
+def open_database(storage: StorageSettings, secret: Secret | None = None) -> Database:
+    """The store, open and migrated; without a `secret` for a database that is thrown away.
+
+    Raises StorageError when it cannot be reached.
+    """
+    database = Database(storage, secret).open()
     try:
         for name in database.migrate():
             _log.info("database: applied %s", name)
@@ -315,7 +333,7 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
             "serve needs a Gemini key: set GEMINI_API_KEY in the environment "
             "(or VBS_GEMINI__EMULATOR=true to try the server without Gemini)"
         )
-    clock, database = SystemClock(), open_database(settings.store)
+    clock, database = SystemClock(), open_database(settings.store, journal_secret(settings))
 
     async def run() -> None:
         started = clock.now()
@@ -575,7 +593,7 @@ def db_call(settings: Settings, told: argparse.Namespace) -> int:
 
 
 def _in_store(settings: Settings, work: Callable[[], T]) -> T:
-    database = open_database(settings.store)
+    database = open_database(settings.store, journal_secret(settings))
     try:
         return database.run_blocking(work)
     finally:
@@ -664,6 +682,74 @@ def rules_replay(settings: Settings, told: argparse.Namespace) -> int:
         )
 
 
+# --- The journal's commands ------------------------------------------------------------
+
+
+def journal_verify(settings: Settings, told: argparse.Namespace) -> int:
+    """Find any altered, missing, reordered or cut off entry; exit status 1 if there is one."""
+    own = _own_public_key(settings)
+    trusted = {*told.trust, *([own] if own else [])}
+    if not trusted:
+        raise CommandError(
+            "no key to trust: set JOURNAL_KEY, run where the journal's key file is, or name a public key with --trust"
+        )
+    return auditing.verify(settings.store, trusted, call_id=told.call, anchor=told.anchor)
+
+
+def journal_export(settings: Settings, told: argparse.Namespace) -> int:
+    """Write the journal and its verifier into a new folder."""
+    own = _own_public_key(settings)
+    if own is None:
+        raise CommandError("the journal's key is not here: set JOURNAL_KEY, or run where its key file is")
+    since = told.since.astimezone() if told.since else None
+    return auditing.write_export(
+        settings.store, told.folder, form=told.format, public_key=own, call_id=told.call, since=since
+    )
+
+
+def journal_show(settings: Settings, told: argparse.Namespace) -> int:
+    """Tell a call as a story, in Italian."""
+    database = open_database(settings.store, journal_secret(settings))
+    try:
+        return auditing.show(database, told.call)
+    finally:
+        database.close()
+
+
+def journal_key(settings: Settings, _: argparse.Namespace) -> int:
+    """Print the public key that the journal is signed with; auditors should have it from you, not from the export."""
+    print(journal_secret(settings).public_key)
+    return 0
+
+
+def privacy_erase(settings: Settings, told: argparse.Namespace) -> int:
+    """Erase a person's data; says first what there is, and does nothing without --yes or --cancel-bookings."""
+    if not (told.phone or told.email or told.client):
+        raise CommandError("name the person: --phone, --email or --client")
+    phones = [_phone(written) for written in told.phone]
+    database = open_database(settings.store, journal_secret(settings))
+    try:
+        return forgetting.erase(
+            database,
+            phones=phones,
+            emails=told.email,
+            clients=told.client,
+            yes=told.yes,
+            cancel_bookings=told.cancel_bookings,
+            now=SystemClock().now(),
+        )
+    finally:
+        database.close()
+
+
+def _own_public_key(settings: Settings) -> str | None:
+    """The public half of the journal's key, when that is here; nothing is made."""
+    if settings.journal_key is not None:
+        return journal_secret(settings).public_key
+    known = Secret.read(settings.store.key_file)
+    return None if known is None else known.public_key
+
+
 # --- Command line ------------------------------------------------------------
 
 
@@ -705,6 +791,21 @@ def parser() -> argparse.ArgumentParser:
         command,
     )
     _add_store_commands(commands.add_parser("db", help="The store: schema, people, calls to place."), command)
+    _add_journal_commands(
+        commands.add_parser("journal", help="The journal: verify, export, read it."), command
+    )
+    person = commands.add_parser("privacy", help="Personal data.").add_subparsers(dest="what", required=True)
+    erase = command("erase", privacy_erase, person)
+    erase.add_argument(
+        "--phone", action="append", default=[], metavar="NUMBER", help="may be repeated, like the next two"
+    )
+    erase.add_argument("--email", action="append", default=[], metavar="ADDRESS")
+    erase.add_argument("--client", action="append", default=[], type=int, metavar="ID")
+    what = erase.add_mutually_exclusive_group()
+    what.add_argument(
+        "--yes", action="store_true", help="erase; bookings to come stay in the agenda without a name"
+    )
+    what.add_argument("--cancel-bookings", action="store_true", help="erase; bookings to come are cancelled")
     return top
 
 
@@ -742,6 +843,30 @@ def _add_rules_commands(
             metavar="DIR",
             help="folder of rule files (default: the one in the settings)",
         )
+
+
+def _add_journal_commands(
+    journal: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    among = journal.add_subparsers(dest="what", required=True)
+    verify = command("verify", journal_verify, among)
+    verify.add_argument("--call", metavar="ID", help="only this call (default: all)")
+    verify.add_argument(
+        "--trust", action="append", default=[], metavar="KEY", help="a public key that may have signed too"
+    )
+    verify.add_argument(
+        "--anchor", metavar="NUMBER:HASH", help="a last checkpoint noted before, which must still be there"
+    )
+    export = command("export", journal_export, among)
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
+    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    export.add_argument("--call", metavar="ID", help="only this call")
+    export.add_argument(
+        "--since", type=_instant, metavar="ISO", help="only calls with something recorded since"
+    )
+    show = command("show", journal_show, among)
+    show.add_argument("call", metavar="CALL")
+    command("key", journal_key, among)
 
 
 def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -169,7 +169,7 @@ class _Run:
             steps=self.steps,
             notices=self.notices,
             texts=[] if self.call_over else self._texts(),
-            changes=changes_between(self.before.held, self.held, self.conversation.id),
+            changes=changes_between(self.before.held, self.held),
         )
 
     def _fire(

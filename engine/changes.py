@@ -1,26 +1,18 @@
-"""What an analysis changed of the details, as the journal keeps it."""
+"""What an analysis changed of the details, for the journal."""
 
 from __future__ import annotations
 
 from engine.details import Accumulator
-from storage.journal import PERSONAL_DETAILS, digest
 
 
-def changes_between(
-    old: Accumulator, new: Accumulator, conversation: str
-) -> dict[str, dict[str, str | None]]:
-    """{detail: {old, new}} of what changed; personal details as digests."""
+def changes_between(old: Accumulator, new: Accumulator) -> dict[str, dict[str, str | None]]:
+    """{detail: {old, new}} of what changed; the journal keeps the personal ones apart."""
     changed: dict[str, dict[str, str | None]] = {}
     for name in ("date", "time", "minutes", "phone", "email", "name", "notes"):
-        pair = [getattr(held.details, name) for held in (old, new)]
-        if pair[0] != pair[1]:
-            shown = [
-                None
-                if value is None
-                else digest(value, call_id=conversation)
-                if name in PERSONAL_DETAILS
-                else str(value)
-                for value in pair
-            ]
-            changed[name] = {"old": shown[0], "new": shown[1]}
+        before, after = (getattr(held.details, name) for held in (old, new))
+        if before != after:
+            changed[name] = {
+                "old": None if before is None else str(before),
+                "new": None if after is None else str(after),
+            }
     return changed

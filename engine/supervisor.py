@@ -179,7 +179,7 @@ class Supervisor:
     def _record(self, analysis: Analysis, last_turn: int, evidence: Evidence, words: Words) -> None:
         """The journal and the state to go on from, in the transaction of what they describe."""
         call_id, state, now = self._conversation.call_id, analysis.state, evidence.now
-        free = analysis.agenda.free
+        free, spoken = analysis.agenda.free, _spoken_at(words.turns, now)
         if call_id is None:
             conversations.advance(
                 self._conversation.id,
@@ -198,11 +198,13 @@ class Supervisor:
                     "call_id": call_id,
                     "analysis": state.analyses,
                     "turn": last_turn,
-                    "event_time": now,
+                    "event_time": spoken,
                     "from": step.entry.source,
                     "to": step.entry.target,
+                    "task": step.entry.task,
                     "event": step.entry.event,
                     "rule": step.entry.rule,
+                    "rules": self._rulebook.version,
                     "why": step.entry.why,
                     "facts": dict(step.facts),
                     "changes": analysis.changes if index == 0 else {},
@@ -219,8 +221,9 @@ class Supervisor:
                     "call_id": call_id,
                     "analysis": state.analyses,
                     "turn": last_turn,
-                    "event_time": now,
+                    "event_time": spoken,
                     "event": None,
+                    "rules": self._rulebook.version,
                     "facts": dict(analysis.facts),
                     "changes": analysis.changes,
                     "notices": list(analysis.notices),
@@ -280,6 +283,12 @@ class Supervisor:
             _log.error(
                 "call %s: the failed analysis is not in the journal: %s", self._conversation.id, where(error)
             )
+
+
+def _spoken_at(turns: Sequence[Turn], now: datetime) -> datetime:
+    """When the last of these words were spoken; `now` when none can be placed in time."""
+    placed = [turn.ended_at or turn.began_at for turn in turns]
+    return min(now, max((at for at in placed if at is not None), default=now))
 
 
 def opening_state(conversation: Conversation) -> State:

@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 import peewee as pw
 from playhouse import db_url, migrations
 
-from storage import receipts
+from storage import guards, receipts
 from storage.errors import OutcomeUnknown, Overtaken, StorageError, StoreUnavailable, TryAgain
 from storage.models import TABLES, proxy
+from storage.secret import Secret
 from storage.settings import StorageSettings
 
 __all__ = ["Database", "Overtaken", "StoreUnavailable", "current"]
@@ -54,9 +55,13 @@ def current() -> Database:
 class Database:
     """The store's connection to SQLite or Postgres. Open at most one a process; reopen as often as needed."""
 
-    def __init__(self, settings: StorageSettings | str) -> None:
-        """`settings`, or just an address: "sqlite:///file", "sqlite:///:memory:", "postgresql://…"."""
+    def __init__(self, settings: StorageSettings | str, secret: Secret | None = None) -> None:
+        """`settings`, or just an address: "sqlite:///file", "sqlite:///:memory:", "postgresql://…".
+
+        `secret` is the journal's; without one it has one that ends with it, for databases that do too.
+        """
         self.settings = StorageSettings(url=settings) if isinstance(settings, str) else settings
+        self.secret = secret or Secret.new()
         self._peewee: Any = None
         self._workers: ThreadPoolExecutor | None = None
         self._threads = 1 if self.on_sqlite else self.settings.postgres_threads
@@ -132,7 +137,21 @@ class Database:
 
     def create_tables(self) -> None:
         """Create the current schema directly, without migrations (for throw-away databases)."""
-        self._on_worker(lambda: self._peewee.create_tables(TABLES))
+
+        def create() -> None:
+            with self._peewee.atomic():
+                self._peewee.create_tables(TABLES)
+                guards.protect(self._peewee)
+
+        self._on_worker(create)
+
+    def scrub(self, *, whole: bool = False) -> None:
+        """On SQLite: let nothing that was deleted stay behind in the write-ahead log, with `whole` in the file either.
+
+        Only for what was deleted before this program overwrote it. Raises StoreUnavailable while others are reading.
+        """
+        if self.on_sqlite:
+            self._on_worker(lambda: self._scrub(whole))
 
     async def run(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
         """Run `work()` as one transaction on a worker thread and return its result.
@@ -245,6 +264,17 @@ class Database:
             self._peewee.close()
         return bool(self._peewee.is_closed())
 
+    def _scrub(self, whole: bool) -> None:
+        self._connect()
+        try:
+            if whole:
+                self._peewee.execute_sql("VACUUM")
+            busy = self._peewee.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except pw.OperationalError as error:
+            raise StoreUnavailable(f"the database is in use: {_first_line(error)}") from error
+        if busy:
+            raise StoreUnavailable("the database is in use: its write-ahead log cannot be emptied")
+
     # --- Wiring -------------------------------------------------------------------------------------------
 
     def _connector(self) -> Any:
@@ -261,7 +291,8 @@ class Database:
             file,
             patience=self.settings.lock_timeout_ms / 1000,
             lock_type="IMMEDIATE",
-            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1},
+            # What is deleted is overwritten: erased words do not stay behind in the file.
+            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "secure_delete": 1},
         )
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -1,26 +1,24 @@
 """The append-only journal: what each analysis decided and why, one hash chain a call.
 
-Changing or removing an entry breaks the chain at that place; cutting entries off its end does not show in
-the chain alone.
+Changing or removing an entry breaks the chain at that place; cutting entries off its end shows in the checkpoints
+(`storage.checkpoints`). Personal values stand apart (`storage.personal`); an entry holds their digests.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from storage import chain, personal
 from storage.errors import InvalidEntry
-from storage.models import Transition
+from storage.models import JournalHead, Transition
 
-SCHEMA = 1
-FIRST_PREVIOUS = "0" * 64
+SCHEMA = 2
 PERSONAL_DETAILS = frozenset({"phone", "email", "name", "notes"})
-_DIGEST_PREFIX = "digest:"
 
 # field -> (what it may be, whether it must be there)
 FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
@@ -33,6 +31,7 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "task": ((str, type(None)), False),
     "event": ((str, type(None)), True),
     "rule": ((str, type(None)), False),
+    "rules": ((str, type(None)), False),
     "why": ((str, type(None)), False),
     "facts": ((Mapping,), False),
     "changes": ((Mapping,), False),
@@ -40,6 +39,7 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "refusal": ((str, type(None)), False),
     "guard": ((str, type(None)), False),
     "notices": ((list, tuple), False),
+    "erased": ((Mapping,), False),
 }
 
 
@@ -56,57 +56,77 @@ class JournalEntry:
 
 
 def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
-    """Add `entry` to its call's chain; `recorded_at` is now, `event_time` in the entry when it happened.
+    """Add `entry` to its call's chain; `recorded_at` is now, `event_time` in the entry when it happened; both aware.
 
-    `facts` is flat; `changes` is {detail: {"old": …, "new": …}} in which phone, email, name and notes are
-    None or made by `digest`. Raises InvalidEntry for an unknown, missing or malformed field.
+    `facts` is flat; `changes` is {detail: {"old": …, "new": …}}: of phone, email, name and notes the entry holds
+    digests, the values are kept apart. `rules` is the version of the rules, `erased` counts what was erased.
+    Raises InvalidEntry for an unknown, missing or malformed field.
     """
     _check(entry)
     call_id = entry["call_id"]
-    last = Transition.select().where(Transition.call == call_id).order_by(Transition.sequence.desc()).first()
-    sequence, previous = (1, FIRST_PREVIOUS) if last is None else (last.sequence + 1, last.hash)
+    last: Any = (
+        Transition.select().where(Transition.call == call_id).order_by(Transition.sequence.desc()).first()
+    )
+    sequence, previous = (1, chain.FIRST_PREVIOUS) if last is None else (last.sequence + 1, last.hash)
     content = {
         "schema": SCHEMA,
         "sequence": sequence,
-        "recorded_at": recorded_at,
+        "recorded_at": recorded_at.astimezone(UTC),
         "previous_hash": previous,
-        "entry": dict(entry),
+        "entry": _without_personal_values(call_id, entry),
     }
     try:
-        body = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        body = chain.canonical(content)
     except TypeError as error:
         raise InvalidEntry(f"a journal entry must be plain JSON: {error}") from error
-    Transition.create(
-        call=call_id, sequence=sequence, body=body.decode(), previous_hash=previous, hash=_hash(body.decode())
-    )
-    return _read(call_id, body.decode())
+    found = chain.digest(body)
+    Transition.create(call=call_id, sequence=sequence, body=body.decode(), previous_hash=previous, hash=found)
+    JournalHead.insert(call=call_id, sequence=sequence, hash=found).on_conflict(
+        conflict_target=[JournalHead.call], preserve=[JournalHead.sequence, JournalHead.hash]
+    ).execute()
+    return read(call_id, body.decode(), found)
 
 
 def entries(call_id: str) -> list[JournalEntry]:
     """The call's entries in order."""
-    return [_read(call_id, row.body) for row in _rows(call_id)]
+    return [read(call_id, row.body, row.hash) for row in _rows(call_id)]
 
 
 def broken_at(call_id: str) -> int | None:
     """The sequence number of the first entry that does not continue the chain; None when all do."""
-    previous = FIRST_PREVIOUS
-    for expected, row in enumerate(_rows(call_id), start=1):
-        content = orjson.loads(row.body)
-        whole = (
-            row.sequence == content["sequence"] == expected
-            and row.previous_hash == content["previous_hash"] == previous
-            and row.hash == _hash(row.body)
-        )
-        if not whole:
-            return expected
-        previous = row.hash
-    return None
+    rows = (chain.Row(call_id, row.sequence, row.body, row.previous_hash, row.hash) for row in _rows(call_id))
+    fault = next(chain.audit(rows, (), chain.Tally()), None)
+    return None if fault is None else fault.sequence
 
 
-def digest(value: str, *, call_id: str) -> str:
-    """What the journal stores in place of personal data: the same value in the same call gives the same
-    digest."""
-    return _DIGEST_PREFIX + hashlib.sha256(f"{call_id}\0{value}".encode()).hexdigest()[:16]
+def read(call_id: str, body: str, found: str) -> JournalEntry:
+    """An entry from the text it is stored as."""
+    content = orjson.loads(body)
+    return JournalEntry(
+        call_id=call_id,
+        sequence=content["sequence"],
+        recorded_at=datetime.fromisoformat(content["recorded_at"]),
+        previous_hash=content["previous_hash"],
+        hash=found,
+        entry=content["entry"],
+    )
+
+
+def _without_personal_values(call_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry as it is written: instants in UTC, and digests in place of personal values."""
+    written = dict(entry)
+    if isinstance(written.get("event_time"), datetime):
+        written["event_time"] = written["event_time"].astimezone(UTC)
+    if "changes" in written:
+        written["changes"] = {
+            detail: {when: _written(call_id, detail, value) for when, value in change.items()}
+            for detail, change in written["changes"].items()
+        }
+    return written
+
+
+def _written(call_id: str, detail: str, value: Any) -> Any:
+    return value if value is None or detail not in PERSONAL_DETAILS else personal.keep(call_id, detail, value)
 
 
 def _check(entry: Mapping[str, Any]) -> None:
@@ -120,37 +140,28 @@ def _check(entry: Mapping[str, Any]) -> None:
         elif not isinstance(entry[name], types):
             allowed = " or ".join(each.__name__ for each in types)
             raise InvalidEntry(f"field {name!r} of a journal entry must be {allowed}")
+    happened = entry.get("event_time")
+    if isinstance(happened, datetime) and happened.tzinfo is None:
+        raise InvalidEntry("field 'event_time' of a journal entry needs a time zone")
     for name, value in entry.get("facts", {}).items():
         if isinstance(value, Mapping):
             raise InvalidEntry(f"fact {name!r} of a journal entry must be flat")
     for detail, change in entry.get("changes", {}).items():
         if not isinstance(change, Mapping) or set(change) != {"old", "new"}:
             raise InvalidEntry(f'change {detail!r} of a journal entry must be {{"old": …, "new": …}}')
-        if detail in PERSONAL_DETAILS and not all(_is_digested(value) for value in change.values()):
-            raise InvalidEntry(
-                f"change {detail!r} of a journal entry would store personal data: digest it first"
-            )
+        if detail in PERSONAL_DETAILS and not all(
+            isinstance(value, (str, type(None))) for value in change.values()
+        ):
+            raise InvalidEntry(f"change {detail!r} of a journal entry must be of texts")
+    if _has_fractions(entry):
+        raise InvalidEntry("a journal entry holds no fractions: they are not written alike everywhere")
 
 
-def _is_digested(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.startswith(_DIGEST_PREFIX))
+def _has_fractions(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_fractions, value.values()))
+    return isinstance(value, float) or (isinstance(value, (list, tuple)) and any(map(_has_fractions, value)))
 
 
 def _rows(call_id: str) -> list[Transition]:
     return list(Transition.select().where(Transition.call == call_id).order_by(Transition.sequence))
-
-
-def _read(call_id: str, body: str) -> JournalEntry:
-    content = orjson.loads(body)
-    return JournalEntry(
-        call_id=call_id,
-        sequence=content["sequence"],
-        recorded_at=datetime.fromisoformat(content["recorded_at"]),
-        previous_hash=content["previous_hash"],
-        hash=_hash(body),
-        entry=content["entry"],
-    )
-
-
-def _hash(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()

@@ -224,8 +224,11 @@ class CallAnalysis(Table):
         primary_key = pw.CompositeKey("call", "number")
 
 
+# --- The journal ------------------------------------------------------------------------------------------
+
+
 class Transition(Table):
-    """One entry of the journal; `body` is the canonical JSON that `hash` covers."""
+    """One entry of the journal; `body` is the canonical JSON that `hash` covers. Triggers keep it as it is."""
 
     call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="RESTRICT")
     sequence = pw.IntegerField()
@@ -236,6 +239,58 @@ class Transition(Table):
     class Meta:
         table_name = "transitions"
         primary_key = pw.CompositeKey("call", "sequence")
+
+
+class JournalHead(Table):
+    """The last entry of each chain, and up to which one checkpoints cover it. Only to find what is not yet covered."""
+
+    call = pw.ForeignKeyField(VoiceCall, primary_key=True, on_delete="RESTRICT")
+    sequence = pw.IntegerField()
+    hash = pw.TextField()
+    covered = pw.IntegerField(default=0)
+
+    class Meta:
+        table_name = "journal_heads"
+
+
+class Checkpoint(Table):
+    """A signed statement of where chains stood; `body` is the canonical JSON that `hash` and `signature` cover."""
+
+    number = pw.IntegerField(primary_key=True)
+    body = pw.TextField()
+    hash = pw.TextField()
+    signature = pw.TextField()
+
+    class Meta:
+        table_name = "journal_checkpoints"
+
+
+class CheckpointHead(Table):
+    """Where one chain stood at a checkpoint. It outlives the call, so that a missing call shows."""
+
+    checkpoint = pw.IntegerField()
+    call = pw.TextField(column_name="call_id")
+    sequence = pw.IntegerField()
+    hash = pw.TextField()
+
+    class Meta:
+        table_name = "journal_checkpoint_heads"
+        primary_key = pw.CompositeKey("checkpoint", "call")
+        indexes = ((("call", "sequence"), False),)
+
+
+class PersonalValue(Table):
+    """A personal value that the journal knows only by its digest; without the row the digest says nothing."""
+
+    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
+    digest = pw.TextField()
+    kind = pw.TextField()
+    value = pw.TextField()
+    salt = pw.TextField()
+
+    class Meta:
+        table_name = "personal_values"
+        primary_key = pw.CompositeKey("call", "digest")
 
 
 # --- Rules ------------------------------------------------------------------------------------------------
@@ -462,6 +517,10 @@ CalendarTask.add_index(
     name="calendar_tasks_open",
     where=pw.SQL("done_at IS NULL AND NOT dead"),
 )
+
+
+JournalHead.add_index(JournalHead.call, name="chains_not_covered", where=pw.SQL("sequence > covered"))
+
 # Unique only among what is in force: a cancelled slot can be booked again.
 PendingBooking.add_index(
     PendingBooking.consultant,
@@ -506,6 +565,10 @@ TABLES: tuple[type[Table], ...] = (
     CallTurn,
     CallAnalysis,
     Transition,
+    JournalHead,
+    Checkpoint,
+    CheckpointHead,
+    PersonalValue,
     RuleVersion,
     RuleChange,
     ExtractionState,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _SCHEMES = ("sqlite:///", "postgresql://", "postgres://")
@@ -46,6 +48,29 @@ class StorageSettings(BaseModel):
         gt=0,
         description="how often expired holds and unattended calls are swept away, in seconds",
     )
+
+    checkpoint_minutes: float = Field(
+        default=5.0, gt=0, le=1440, description="how often the journal is signed, in minutes"
+    )
+    journal_key_file: str = Field(
+        default="",
+        description="file with the journal's key, made when missing; empty: beside the database; JOURNAL_KEY wins",
+    )
+    transcript_days: int = Field(
+        default=90, ge=0, description="days after which the words of a call are erased; 0 keeps them"
+    )
+
+    @property
+    def key_file(self) -> Path:
+        """Where the journal's key is kept: beside the SQLite file, for others in var/."""
+        if self.journal_key_file:
+            return Path(self.journal_key_file)
+        on_file = self.url.startswith("sqlite:") and self.url != "sqlite:///:memory:"
+        return (
+            Path(self.url.removeprefix("sqlite:///")).with_suffix(".key")
+            if on_file
+            else Path("var/journal.key")
+        )
 
     @field_validator("url")
     @classmethod

@@ -146,7 +146,7 @@ def test_what_an_unknown_key_holds_is_not_shown(
     (line,) = problems(tmp_path, text)
     assert "unknown key (allowed: " in line
     assert "k3y" not in line
-    assert ("GEMINI_API_KEY and DATABASE_URL" in line) is points_to_environment
+    assert ("GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY" in line) is points_to_environment
 
 
 def test_an_unknown_variable_that_looks_secret_points_to_the_right_ones(
@@ -155,7 +155,7 @@ def test_an_unknown_variable_that_looks_secret_points_to_the_right_ones(
     monkeypatch.setenv("VBS_GEMINI_API_KEY", "k3y")
     monkeypatch.setenv("VBS_GEMINI__TOKEN", "k3y")
     lines = problems(tmp_path, "")
-    assert ["GEMINI_API_KEY and DATABASE_URL" in line for line in lines] == [True, True]
+    assert ["GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY" in line for line in lines] == [True, True]
     assert not any("k3y" in line for line in lines)
 
 

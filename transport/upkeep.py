@@ -1,5 +1,5 @@
 """What a server does beside its calls: it goes on answering for them in the store, closes those that nobody answers
-for any more, and sweeps holds that have run out."""
+for any more, sweeps holds that have run out, signs the journal, and drops words that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from engine.faults import where
 from engine.ports import Clock
-from storage import bookings, calls
+from storage import bookings, calls, checkpoints, privacy
 from storage.database import Database
 from storage.settings import StorageSettings
 
 _log = logging.getLogger(__name__)
 _RENEWALS_A_LEASE = 3
+_RETENTION_EVERY_S = 3600.0
+_CALLS_AT_ONCE = 20  # so that the store is not kept from its calls
 
 
 async def close_left_behind(database: Database, server: str, started: datetime) -> None:
@@ -39,7 +42,10 @@ async def upkeep(
 ) -> AsyncIterator[None]:
     """Keep the store in order while inside. `live` are the ids of the calls of this server, as they come and go."""
     work = _Upkeep(database, clock, live)
+    await work.compare_keys()
     tasks = [
+        asyncio.create_task(_repeat(work.sign, clock, settings.checkpoint_minutes * 60), name="checkpoints"),
+        asyncio.create_task(_repeat(work.drop_words, clock, _RETENTION_EVERY_S), name="retention"),
         asyncio.create_task(
             _repeat(work.renew, clock, settings.call_lease_seconds / _RENEWALS_A_LEASE), name="leases"
         ),
@@ -51,6 +57,10 @@ async def upkeep(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await work.sign()
+        except Exception as error:
+            _log.warning("the last entries of the journal are not signed yet: %s", where(error))
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], clock: Clock, every: float) -> None:
@@ -67,6 +77,7 @@ class _Upkeep:
     def __init__(self, database: Database, clock: Clock, live: Collection[str]) -> None:
         self._database, self._clock, self._live = database, clock, live
         self._lost: set[str] = set()
+        self._wordless_before: datetime | None = None
 
     async def renew(self) -> None:
         """One statement for all calls; the lease outlasts two failures of it."""
@@ -89,3 +100,32 @@ class _Upkeep:
 
         for call_id in await self._database.run(work):
             _log.warning("call %s: no server answers for it any more; closed as interrupted", call_id)
+
+    async def compare_keys(self) -> None:
+        """Say when the journal was signed with another key before; that key must then be named to verify it."""
+        known = await self._database.run(checkpoints.last_public_key)
+        if known not in (None, self._database.secret.public_key):
+            _log.warning(
+                "the journal was signed with another key until now: %s (journal verify --trust)", known
+            )
+
+    async def sign(self) -> None:
+        """A checkpoint of the journal. It is logged too: outside of the database nobody can take it back."""
+        now = self._clock.now()
+        if (made := await self._database.run(lambda: checkpoints.make(now))) is not None:
+            _log.info("journal checkpoint %d:%s", made.number, made.hash)
+
+    async def drop_words(self) -> None:
+        """Erase what was said in calls that are older than the settings let words be kept."""
+        days = self._database.settings.transcript_days
+        if not days:
+            return
+        now, dropped = self._clock.now(), False
+        before, after = now - timedelta(days=days), self._wordless_before
+        while done := await self._database.run(
+            partial(privacy.drop_words, before, after, _CALLS_AT_ONCE, now)
+        ):
+            after, dropped = done, True
+        self._wordless_before = before
+        if dropped:
+            self._database.scrub()

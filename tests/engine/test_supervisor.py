@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,12 +19,12 @@ from engine.supervisor import Supervisor, Told, metadata_of, opening_state, rest
 from engine.turns import Turn
 from fsm.booking import BookingMachine
 from fsm.stages import Stage, Task
-from storage import availability, bookings, calls, conversations, journal, people
+from storage import availability, bookings, calls, conversations, journal, people, personal
 from storage.database import Database
 from storage.errors import StoreUnavailable
 from storage.models import PendingBooking
 from storage.results import Refusal
-from tests.engine.scene import DIALLED_LEAD, LINE, ROME, THREE, Scene, scene
+from tests.engine.scene import DIALLED_LEAD, LEAD, LINE, ROME, THREE, Scene, scene
 
 ASKS = "C: Vorrei prenotare mercoledì alle 15"
 READBACK = "A: Mercoledì 11 febbraio alle 15, confermi?"
@@ -115,6 +116,31 @@ async def test_each_entry_names_its_rule_its_facts_and_what_changed(desk: Desk) 
     assert first["changes"]["time"] == {"old": None, "new": "15:00:00"}
     assert second["changes"] == {}
     assert second["facts"]["missing"] == 0
+
+
+async def test_personal_details_are_in_the_journal_as_digests_alone() -> None:
+    with scene(LEAD) as call:
+        desk = Desk(
+            call, Supervisor(call.conversation, call.database, call.rulebook, Pointing()), Pointing(), []
+        )
+        await desk.say(
+            ASKS, "A: Mi lascia telefono ed email?", "C: 333 1234567, mario@gmail.com", "A: Grazie."
+        )
+        entries = desk.journal()
+        assert "1234567" not in str(entries) and "mario" not in str(entries)
+        found = call.do(lambda: personal.values_of(call.conversation.call_id or ""))
+        changes = entries[0]["changes"]
+        assert found == {changes["phone"]["new"]: "+393331234567", changes["email"]["new"]: "mario@gmail.com"}
+
+
+async def test_each_entry_says_when_it_happened_and_by_which_rules(desk: Desk) -> None:
+    desk.call.add(ASKS, READBACK)
+    spoken, desk.call.now = desk.call.now, desk.call.now + timedelta(seconds=2.5)
+    await desk.analyse(desk.call.new())
+    first = desk.call.detail().journal[0]
+    assert first.entry["event_time"] == spoken.isoformat()
+    assert first.recorded_at == desk.call.now
+    assert (first.entry["rules"], first.entry["task"]) == (desk.call.rulebook.version, "prenota")
 
 
 async def test_a_refused_event_is_in_the_journal_with_its_guard(desk: Desk) -> None:

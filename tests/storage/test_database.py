@@ -339,7 +339,13 @@ SCHEMA = {
         SELECT tablename, indexname, indexdef, NULL, NULL FROM pg_indexes WHERE schemaname = 'public'
         UNION ALL
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), NULL, NULL
-          FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+          FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text, NULL
+          FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL
+        SELECT 'function', proname, pg_get_functiondef(oid), NULL, NULL
+          FROM pg_proc WHERE pronamespace = 'public'::regnamespace""",
 }
 
 
@@ -367,3 +373,4 @@ def test_the_migrated_schema_is_the_fresh_one(dialect: str, empty_url: Callable[
         made = fresh.run_blocking(schema)
     assert sorted(found ^ made, key=str) == []
     assert len(found) > 30
+    assert len([row for row in found if "append" in str(row)]) >= 7

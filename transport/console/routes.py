@@ -23,7 +23,6 @@ from transport.console.rules_pages import RulesPages
 PAGE_SIZE = 25
 
 _HERE = Path(__file__).parent
-_SPEAKERS = {"caller": "Chi chiama", "assistant": "Assistente"}
 
 
 def add_console(
@@ -118,8 +117,7 @@ def _in_spoken_order(detail: CallDetail) -> list[ShownTurn]:
 
 def _shown(place: int, turn: StoredTurn) -> ShownTurn:
     heard = turn.text if turn.heard is None else turn.heard
-    who = _SPEAKERS.get(turn.speaker, turn.speaker)
-    return ShownTurn(place, turn, who, heard, turn.text[len(heard) :].strip())
+    return ShownTurn(place, turn, wording.speaker(turn.speaker), heard, turn.text[len(heard) :].strip())
 
 
 def _entry(entry: JournalEntry, places: Mapping[int, int]) -> dict[str, Any]:

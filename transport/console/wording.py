@@ -12,6 +12,9 @@ from storage.calls import CallSummary
 _DAYS = ("Lun", "Mar", "Mer", "Gio", "Ven", "Sab", "Dom")
 _MONTHS = ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic")
 
+#: Who speaks in a turn.
+SPEAKERS: Mapping[str, str] = {"caller": "Chi chiama", "assistant": "Assistente"}
+
 #: What a guard of the machine found when it refused an event.
 GUARDS: Mapping[str, str] = {
     "not_from_this_stage": "a questo punto della chiamata non si può",
@@ -40,6 +43,8 @@ OUTCOMES: Mapping[str, str] = {
     "scaduto": "slot tenuto troppo a lungo",
     "fallito": "non riuscito",
     "errore_interno": "errore interno",
+    "dati_cancellati": "dati personali cancellati su richiesta",
+    "parole_cancellate": "parole cancellate, passato il tempo di conservazione",
 }
 
 #: What a notice told the assistant.
@@ -131,6 +136,11 @@ def length(duration: timedelta) -> str:
 def plain(word: str | None) -> str:
     """A stored Italian value as words: "raccolta_dati" becomes "raccolta dati"."""
     return (word or "—").replace("_", " ")
+
+
+def speaker(name: str) -> str:
+    """Who spoke a turn; an unknown name as it is."""
+    return SPEAKERS.get(name, name)
 
 
 def refusal(guard: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from fsm.booking import NOT_FROM_THIS_STAGE, BookingMachine
 from rules.facts import FACTS
 from rules.messages import NOTICES
+from storage import privacy
 from tests.transport.console.conftest import Page
 from transport.console import wording
 
@@ -144,7 +145,12 @@ def test_every_guard_outcome_and_notice_has_its_words() -> None:
     }
     assert "booking_in_force" in guards
     assert set(wording.GUARDS) == guards | {NOT_FROM_THIS_STAGE}
-    assert set(wording.OUTCOMES) == {*FACTS["outcome"].values, "errore_interno"}
+    assert set(wording.OUTCOMES) == {
+        *FACTS["outcome"].values,
+        "errore_interno",
+        privacy.ON_REQUEST,
+        privacy.AFTER_A_TIME,
+    }
     assert set(wording.NOTICES) == set(NOTICES)
     assert wording.outcome("nessuno") == ""
     assert all(words for table in (wording.GUARDS, wording.NOTICES) for words in table.values())
