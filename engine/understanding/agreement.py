@@ -21,11 +21,13 @@ _DOUBT = re.compile(
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
 )
-# A yes on a condition is no yes: "sì, se riesco a liberarmi".
+# A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
 _CONDITION = re.compile(
-    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|a meno che|purche|sempre che|a patto|basta che|dipende"
+    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|che non\b|purche|sempre che|a patto|basta che|dipende"
     r"|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se)"
 )
+# "Mercoledì non poss": what is left of a refusal, where a phrase of the list no longer stands.
+_REFUSES = re.compile(r"\bnon (?:poss|pos|riesc|ries|vad|vogl|vorr|ce la|ci so)\w*")
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
 _OTHER_TASK = {
@@ -47,7 +49,7 @@ def agrees(said: CallerReading, task: Task) -> bool:
     if yes is None or said.does(*_TAKES_BACK, *_OTHER_TASK[task]):
         return False
     flat = fold(said.text)
-    if _DOUBT.search(flat) or _CONDITION.search(flat, yes.end):
+    if _DOUBT.search(flat) or _CONDITION.search(flat, yes.end) or _REFUSES.search(flat, yes.end):
         return False
     return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)
 

@@ -46,13 +46,24 @@ def say_no(draft: Draft, said: CallerReading, asked: AssistantReading | None, *,
 
 
 def say_yes(
-    draft: Draft, said: CallerReading, before: Turn | None, asked: AssistantReading | None, turn: Turn
+    draft: Draft,
+    said: CallerReading,
+    answer: CallerReading,
+    before: Turn | None,
+    asked: AssistantReading | None,
+    turn: Turn,
 ) -> None:
-    """A yes to `before`, read as `asked`: it takes over what that names, and agrees if that restates all we hold."""
+    """A yes to `before`, read as `asked`: it takes over what that names, and agrees if that restates all we hold.
+
+    `answer` is all that the caller has said to `before`, this turn the last of it: a yes to which the rest adds a
+    doubt is none, also when a pause has made two turns of it.
+    """
+    out = draft.out
+    if out.agreement is Agreement.VALID and not agrees(answer, draft.task):
+        out.agreement = Agreement.INVALID
     if before is None or asked is None or not said.does(Act.AFFIRM):
         return
-    out = draft.out
-    if not agrees(said, draft.task):
+    if not agrees(said, draft.task) or not agrees(answer, draft.task):
         out.agreement = Agreement.INVALID if asked.dates else out.agreement
         return
     out.about_booking |= asked.about_booking

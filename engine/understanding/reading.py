@@ -7,6 +7,7 @@ agenda as it was seen and returns new values and facts. DESIGN §3 is its law.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from engine.details import Accumulator, Stance
 from engine.ports import MentionKind
@@ -70,7 +71,20 @@ def _caller(draft: Draft, turn: Turn) -> None:
     _take_name_and_duration(draft, said, turn)
     _take_notes(draft, said, turn)
     say_no(draft, said, asked, changed=_fingerprint(draft.held) != known)
-    say_yes(draft, said, before, asked, turn)
+    say_yes(draft, said, _whole_answer(draft, said, asked, turn), before, asked, turn)
+
+
+def _whole_answer(
+    draft: Draft, said: CallerReading, asked: AssistantReading | None, turn: Turn
+) -> CallerReading:
+    """All that the caller has said since the assistant was last heard: a pause makes two turns of one sentence."""
+    pieces = [turn.text]
+    for known in draft.before(turn):
+        if known.speaker is Speaker.CALLER:
+            pieces.insert(0, known.text)
+        elif known.heard_text.strip():
+            break
+    return said if len(pieces) == 1 else _read_caller(draft, replace(turn, text=", ".join(pieces)), asked)
 
 
 def _read_caller(draft: Draft, turn: Turn, asked: AssistantReading | None) -> CallerReading:

@@ -537,7 +537,10 @@ def test_it_works_on_a_copy() -> None:
 
 
 def test_turns_read_before_are_only_looked_back_at() -> None:
+    """What they say is not taken again, but it is part of the answer in which the yes stands."""
     found = reading(READBACK, "C: Anzi giovedì", YES, held=holding(), new={3}, stage=Stage.DATI_COMPLETI)
+    assert (start(found), found.agreement) == (moment("11 15:00"), Agreement.INVALID)
+    found = reading(READBACK, "C: Giovedì ero via", YES, held=holding(), new={3}, stage=Stage.DATI_COMPLETI)
     assert (start(found), found.agreement) == (moment("11 15:00"), VALID)
 
 
@@ -576,3 +579,24 @@ def test_relative_words_count_from_the_turn_that_says_them() -> None:
 def test_a_client_is_the_default_of_these_tests() -> None:
     assert (CLIENT.kind, holding().slot(), Accumulator().slot()) == ("client", THREE, None)
     assert TEN in agenda().free
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("Mah,", "sì"),
+        ("Sì,", "a meno che non cambi qualcosa"),
+        ("Sì, a", "che non cambi qualcosa"),
+        ("Sì", "se riesco a liberarmi"),
+        ("Forse", "sì"),
+    ],
+)
+def test_a_pause_makes_no_yes_of_a_doubtful_answer(pieces: tuple[str, ...]) -> None:
+    out = reading(READBACK, *(f"C: {piece}" for piece in pieces), held=holding())
+    assert out.agreement is Agreement.INVALID
+
+
+def test_a_pause_leaves_a_plain_yes_one() -> None:
+    for pieces in (("Sì", "perfetto"), ("Sì", "Dove siete di preciso?"), ("Mercoledì", "sì")):
+        out = reading(READBACK, *(f"C: {piece}" for piece in pieces), held=holding())
+        assert out.agreement is Agreement.VALID, pieces
