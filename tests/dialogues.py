@@ -125,8 +125,10 @@ def harm(path: Path, outcome: Outcome) -> list[str]:
     """
     expected, existing = starts(example(path))
     found = [booking["start"] for booking in outcome.bookings]
+    gone = [f"gone: {start}" for start in existing & expected if start not in found]
+    if set(found) <= expected | existing and len(found) <= max(len(expected), len(existing)):
+        return gone
     wrong = [f"booked {start}" for start in found if start not in expected | existing | agreed(path)]
-    wrong += [f"gone: {start}" for start in existing & expected if start not in found]
     if len(found) > max(len(expected), len(existing), len(agreed(path))):
         wrong.append(f"{len(found)} bookings, {len(expected)} expected")
-    return wrong
+    return wrong + gone
