@@ -52,9 +52,9 @@ def test_the_dialplan_shown_describes_a_call() -> None:
     assert metadata.sample_rate == int(words[5]) == 16000
 
 
-@pytest.mark.parametrize("line", re.findall(r"main\.py (db .*)", README))
+@pytest.mark.parametrize("line", re.findall(r"main\.py ((?:db|journal|privacy) .*)", README))
 def test_the_store_commands_shown_are_commands(line: str) -> None:
-    words = shlex.split(line.split("`")[0])
+    words = shlex.split(line.split("`")[0], comments=True)
     assert parser().parse_args(words).what == words[1]
 
 
