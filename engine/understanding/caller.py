@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
 from engine.ports import Mention, MentionKind
@@ -338,11 +340,18 @@ def _clauses(flat: str) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
+_BESIDE = 3  # mentions on either side that may share a clause's words
+_LONGEST_QUESTION = 400  # characters from a day or time to its question mark
+
+
 def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: Sequence[Words]) -> Meant:
-    start, end = next(((a, b) for a, b in clauses if a <= mention.start < b), (0, len(flat)))
+    at = bisect_right(clauses, mention.start, key=itemgetter(0)) - 1
+    start, end = clauses[at] if at >= 0 else (0, len(flat))
     # Two days in one clause each own the words up to the next one: "mercoledì no giovedì sì".
-    later = [s.start for s in siblings if mention.end <= s.start < end]
-    earlier = [s.end for s in siblings if start <= s.end <= mention.start]
+    here = bisect_left(siblings, mention.start, key=attrgetter("start"))
+    near = siblings[max(0, here - _BESIDE) : here + _BESIDE]
+    later = [s.start for s in near if mention.end <= s.start < end]
+    earlier = [s.end for s in near if start <= s.end <= mention.start]
     before = flat[max([start, *earlier]) : mention.start]
     after = flat[mention.end : min([end, *later])]
     around = f"{before} ⟂ {after}"
@@ -366,7 +375,7 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
 
 def _asked_politely(flat: str, mention: Words, before: str) -> bool:
     """ "Non si potrebbe alle nove e mezza?" asks for it."""
-    rest = flat[mention.end :]
+    rest = flat[mention.end : mention.end + _LONGEST_QUESTION]
     ending = re.search(r"[.!?…]", rest)
     return ending is not None and ending.group() == "?" and _POLITE_NON.search(before) is not None
 
