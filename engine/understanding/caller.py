@@ -242,7 +242,8 @@ def read_caller(
         MentionKind.NAME: own_names,
         MentionKind.DURATION: own_durations,
     }
-    pointers = pointing.Pointers(found, text, read, ranges)
+    chosen = [Words(text[slice(*ordinal_span)], *ordinal_span)] if ordinal else []
+    pointers = pointing.Pointers(found, text, read, [*ranges, *chosen])
     dates = pointing.dates(own_dates, pointers, now)
     times = pointing.times(own_times, pointers)
     phones, emails = pointing.phones(own_phones, pointers), pointing.emails(own_emails, pointers)

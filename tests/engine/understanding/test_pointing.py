@@ -85,6 +85,7 @@ NOTHING_NEW = [
     ("mercoledì prossimo", DATE, "mercoledì"),
     ("alle tre e mezza", TIME, "alle tre"),
     ("tra le 10 e le 12", TIME, "le 10"),  # a range is no time
+    ("prendo il primo", DATE, "il primo"),  # of those offered
     ("il 15", TIME, "15"),  # words of another detail
     ("alle 15", DATE, "15"),
     ("il mio numero è 333 123 4567", TIME, "123"),
