@@ -22,6 +22,7 @@ from storage.models import Checkpoint, CheckpointHead, JournalHead, proxy
 from storage.secret import is_signed
 
 SCHEMA = 1
+MOST_CHAINS = 5000  # in one checkpoint, so that it never keeps the store from its calls for long
 _BATCH = 500
 
 
@@ -34,16 +35,21 @@ class Signed:
     hash: str
     signature: str
 
+    @property
+    def full(self) -> bool:
+        """Whether it names as many chains as one may, so that more may wait for the next."""
+        return int(orjson.loads(self.body)["chains"]) >= MOST_CHAINS
+
 
 def make(now: datetime, *, note: Mapping[str, Any] | None = None) -> Signed | None:
-    """Sign where the chains stand that no checkpoint covers yet; None when all are covered.
+    """Sign where chains stand that no checkpoint covers yet, at most MOST_CHAINS; None when all are covered.
 
     With a `note` (plain JSON, nothing personal) there is always one, which says it. Call in `Database.run(work)`.
     """
     if isinstance(proxy.obj, pw.PostgresqlDatabase):
         # One at a time; whoever writes entries does not wait for it.
         proxy.execute_sql("LOCK TABLE journal_checkpoints IN SHARE ROW EXCLUSIVE MODE")
-    heads: Any = JournalHead.select().where(JournalHead.sequence > JournalHead.covered)
+    heads: Any = JournalHead.select().where(JournalHead.sequence > JournalHead.covered).limit(MOST_CHAINS)
     grown = [(row.call_id, row.sequence, row.hash) for row in heads]
     if not grown and note is None:
         return None

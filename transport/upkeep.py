@@ -110,10 +110,13 @@ class _Upkeep:
             )
 
     async def sign(self) -> None:
-        """A checkpoint of the journal. It is logged too: outside of the database nobody can take it back."""
-        now = self._clock.now()
-        if (made := await self._database.run(lambda: checkpoints.make(now))) is not None:
-            _log.info("journal checkpoint %d:%s", made.number, made.hash)
+        """Checkpoints of the journal. They are logged too: outside of the database nobody can take them back."""
+        now, more = self._clock.now(), True
+        while more:
+            made = await self._database.run(lambda: checkpoints.make(now))
+            if made is not None:
+                _log.info("journal checkpoint %d:%s", made.number, made.hash)
+            more = made is not None and made.full
 
     async def drop_words(self) -> None:
         """Erase what was said in calls that are older than the settings let words be kept."""

@@ -66,6 +66,20 @@ async def test_it_signs_every_so_often_and_at_its_end(
         assert told == ["journal checkpoint 1", "journal checkpoint 2"]
 
 
+async def test_many_chains_are_signed_in_several_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MOST_CHAINS", 2)
+    with Database(settings(tmp_path)) as database:
+        database.migrate()
+        store = furnish(Store(database))
+        for _ in range(5):
+            converse(store, line=None, values={})
+        async with upkeep(database, VirtualClock(), database.settings, ()):
+            pass
+        assert signed(store) == [2, 2, 1]
+
+
 async def test_a_key_that_is_not_the_old_one_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
