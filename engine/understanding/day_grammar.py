@@ -265,7 +265,7 @@ def _fixed_beside(tokens: Tokens, i: int) -> tuple[int, Day, int] | None:
     ahead = italian.BESIDE_WORDS.get(word(tokens, i))
     if ahead is None or tokens[i].cut:
         return None
-    if word(tokens, i + 1) in italian.DAY_ARTICLES and (number := _announced_day(tokens, i + 1)) is not None:
+    if word(tokens, i + 1) in italian.DAY_ARTICLES and (number := day_number_at(tokens, i + 2)) is not None:
         return ahead, number.day, number.end
     at = i + 2 if word(tokens, i + 1) in italian.OF_THE else i + 1
     atom = _feast(tokens, at) or _with_month(tokens, at)

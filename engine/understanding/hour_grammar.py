@@ -254,6 +254,8 @@ def _quarter_to(tokens: Tokens, i: int) -> Clock | None:
     """ "un quarto a mezzogiorno", "un quarto alle tre"."""
     if word(tokens, i + 1) != "quarto" or word(tokens, i + 2) not in ("a", "alle", "all"):
         return None
+    if word(tokens, i + 3) == "un":
+        return None
     clock = _core_at(tokens, i + 3, alone=False, beside_day=False, strong=True)
     if clock is None or clock.minute:
         return None
