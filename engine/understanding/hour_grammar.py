@@ -89,7 +89,7 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool
         at += 1
         if word(tokens, at) == "ore" and said not in ("h", "ore"):
             at += 1
-    strong = _is_strong(tokens, lead, at)
+    strong = _is_strong(tokens, lead, at, beside_day=beside_day)
     found = _core_at(
         tokens,
         at,
@@ -121,12 +121,13 @@ _SLOT_WORDS = frozenset(
 _NO_HOURS_AFTER = frozenset({"tutte", "entrambe", "quelle", "tra", "fra", "una", "nessuna"})
 
 
-def _is_strong(tokens: Tokens, lead: int, at: int) -> bool:
+def _is_strong(tokens: Tokens, lead: int, at: int, *, beside_day: bool) -> bool:
     """Whether the lead-in can only announce an hour."""
     said = word(tokens, lead)
     if at == lead:
         return False
-    if said == "ore" and not tokens[lead].cut and number_at(tokens, lead - 1) is not None:
+    counted = number_at(tokens, lead - 1) is not None and not beside_day
+    if said == "ore" and not tokens[lead].cut and counted:
         return False
     if said == "h" and word(tokens, at) == "24":
         return False
