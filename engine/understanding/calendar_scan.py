@@ -67,10 +67,16 @@ def _at(words: Sequence[Token], i: int, found: Sequence[Found]) -> list[Found]:
     if clock is not None:
         return [clock, *more_clocks(words, clock)]
     part = part_at(words, i)
-    if part is not None:
+    if part is not None and not _leads_to_day(words, i, part[1]):
         return [PartWords(i, part[1], part[0])]
     named = stretch_at(words, i)
     return [] if named is None else [named]
+
+
+def _leads_to_day(words: Sequence[Token], i: int, end: int) -> bool:
+    """Whether the words at `i` only lead to a part that is a day too: "di stasera", "di questo pomeriggio"."""
+    day = day_at(words, i + 1) if end > i + 1 else None
+    return day is not None and day.end >= end
 
 
 _STARTS = DAY_STARTS | HOUR_STARTS | RANGE_STARTS

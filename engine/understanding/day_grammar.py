@@ -244,7 +244,7 @@ def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
     days, months, end = span
     if word(tokens, end) == italian.AGO:
         return Atom(i, end + 1, Offset(-days, -months), "relative")
-    beside = _fixed_beside(tokens, end) if not months else None
+    beside = fixed_beside(tokens, end) if not months else None
     if beside is not None:
         ahead, day, end = beside
         return Atom(i, end, Beside(day, ahead * days), "relative")
@@ -260,7 +260,7 @@ def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
 # --- Weekdays -------------------------------------------------------------------------------------------------
 
 
-def _fixed_beside(tokens: Tokens, i: int) -> tuple[int, Day, int] | None:
+def fixed_beside(tokens: Tokens, i: int) -> tuple[int, Day, int] | None:
     """ "dopo Pasqua", "prima del 20": 1 or -1, the day that has a place of its own, and the index after it."""
     ahead = italian.BESIDE_WORDS.get(word(tokens, i))
     if ahead is None or tokens[i].cut:
@@ -295,7 +295,7 @@ def _weekday(tokens: Tokens, i: int) -> Atom | None:
 
 def _after_weekday(tokens: Tokens, i: int, weekday: int, which: Which = Which.BARE) -> tuple[Day, int]:
     """The weekday with what is said of it behind it, and the index after that."""
-    beside = _fixed_beside(tokens, i)
+    beside = fixed_beside(tokens, i)
     if beside is not None:
         return WeekdayBeside(weekday, beside[0], beside[1]), beside[2]
     said, weeks, end = _qualified_behind(tokens, i, weekday)
@@ -497,7 +497,7 @@ def day_number_at(tokens: Tokens, i: int) -> Atom | None:
         return Atom(i, end, Written(day, month, year), "number")
     if word(tokens, i) == "primo" and (after in italian.WEEKEND_STARTS or after in italian.COUNTED):
         return None
-    if after in italian.COUNTED and not (after in ("ore", "ora") and number_at(tokens, end + 1)):
+    if after in italian.COUNTED and not (after in ("ore", "ora") and _is_number(tokens, end + 1)):
         return None
     if end < len(tokens) and not tokens[end].cut and (number_at(tokens, end) or after in italian.MONEY):
         return None
@@ -512,6 +512,10 @@ def day_number_at(tokens: Tokens, i: int) -> Atom | None:
         return None
     doubtful = word(tokens, i) == "primo" and after not in italian.AFTER_FIRST
     return Atom(i, end, Written(day, doubtful=doubtful), "number")
+
+
+def _is_number(tokens: Tokens, i: int) -> bool:
+    return word(tokens, i)[:1].isdigit() or number_at(tokens, i) is not None
 
 
 def _month_number(tokens: Tokens, i: int) -> int | None:
@@ -599,7 +603,7 @@ def _nth(tokens: Tokens, i: int) -> Atom | None:
     if (weekday is None and word(tokens, end) != "giorno") or tokens[end].cut:
         return None
     end += 1
-    beside = _fixed_beside(tokens, end) if weekday is not None and nth > 0 else None
+    beside = fixed_beside(tokens, end) if weekday is not None and nth > 0 else None
     if weekday is not None and beside is not None:
         return Atom(i, beside[2], WeekdayBeside(weekday, beside[0] * nth, beside[1]), "nth")
     month = month_at(tokens, end)

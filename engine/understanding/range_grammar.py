@@ -11,13 +11,14 @@ from engine.understanding.day_grammar import (
     DayWords,
     day_at,
     day_number_at,
+    fixed_beside,
     month_at,
     phrase_at,
     phrase_table,
     word,
     year_at,
 )
-from engine.understanding.days import Day, Weekday, Written, months_on
+from engine.understanding.days import Beside, Day, Weekday, Written, months_on
 from engine.understanding.hour_grammar import Clock, bound, clock_at, counts
 from engine.understanding.it import calendar as italian
 from engine.understanding.it.numbers import ORDINALS
@@ -291,6 +292,10 @@ def _one_side(days: Callable[[date], Days], today: date, *, after: bool, before:
 
 def _week_of(tokens: Tokens, i: int) -> Stretch | None:
     """ "la settimana del 16 febbraio"."""
+    beside = fixed_beside(tokens, i + 1)
+    if beside is not None:  # "la settimana dopo Pasqua"
+        ahead, near, end = beside
+        return Stretch(i, end, days=partial(_week_around, Beside(near, 7 * ahead)))
     day = _day(tokens, i + 2) if word(tokens, i + 1) in ("del", "dell") else None
     return None if day is None else Stretch(i, day.end, days=partial(_week_around, day.day))
 

@@ -223,6 +223,10 @@ DAYS: tuple[tuple[str, str], ...] = (
     ("la festa del papà", "2026-03-19"),
     ("la festa della mamma", "2026-05-10"),
     ("San Valentino 2027", "2027-02-14"),
+    ("alle 7 e mezza di stasera", "2026-03-11"),
+    ("alle cinque di questo pomeriggio", "2026-03-11"),
+    ("giorno 18 ore 17,30", "2026-03-18"),
+    ("la settimana dopo Pasqua", ""),
     # within sentences, repaired, several
     ("mi andrebbe bene giovedì 19 alle 15 se è libero", "2026-03-19"),
     ("mercoledì 18, anzi giovedì 19", "2026-03-18 + 2026-03-19"),
@@ -506,6 +510,7 @@ RANGES: tuple[tuple[str, str], ...] = (
     ("ai primi di aprile", "01.04-11.04"),
     ("a metà aprile", "11.04-21.04"),
     ("a fine aprile", "21.04-01.05"),
+    ("la settimana dopo Pasqua", "06.04-13.04"),
     ("nel weekend", "14.03-16.03"),
     ("il fine settimana", "14.03-16.03"),
     ("questo week end", "14.03-16.03"),
