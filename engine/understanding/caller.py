@@ -230,7 +230,8 @@ def read_caller(
     ordinal = _ORDINAL.search(flat)
     ordinal_span = ordinal.span() if ordinal else (0, 0)
     ranges = find_ranges(text, now)
-    own_dates = [_in_week_said(d, ranges) for d in find_dates(text, now) if not _inside(d, ordinal_span)]
+    weeks = [span for span in ranges if _is_week(span)][:_MOST_WEEKS]
+    own_dates = [_in_week_said(d, weeks) for d in find_dates(text, now) if not _inside(d, ordinal_span)]
     own_times = find_times(text)
     own_phones, own_emails = find_phones(text), find_emails(text)
     own_names, own_durations = find_names(text), find_durations(text)
@@ -248,7 +249,7 @@ def read_caller(
     times = pointing.times(own_times, pointers)
     phones, emails = pointing.phones(own_phones, pointers), pointing.emails(own_emails, pointers)
     names, durations = pointing.names(own_names, pointers), pointing.durations(own_durations, pointers)
-    clauses = _clauses(flat)
+    clauses, head = _clauses(flat), flat[:_LONGEST]
     return CallerReading(
         text=text,
         acts=find_acts(text, phrases, yes_no_pending=yes_no_pending),
@@ -262,11 +263,11 @@ def read_caller(
         rejected=rejected_details(text),
         this_number=names_this_number(text),
         keeps=_KEEPS.search(flat) is not None,
-        change=_change(flat),
+        change=_change(head),
         days_on=_steps(_DAY_STEP, flat),
         minutes_on=_steps(_HOUR_STEP, flat),
         same_time=_SAME_TIME.search(flat) is not None,
-        asks_to_come=bool(own_dates and own_times) and _COME.search(flat) is not None,
+        asks_to_come=bool(own_dates and own_times) and _COME.search(head) is not None,
         ordinal=_ORDINALS[ordinal.group(1)] if ordinal else None,
         ordinal_words=Words(text[slice(*ordinal_span)], *ordinal_span) if ordinal else None,
         pointed=frozenset[Words]().union(*(merged.pointed for merged in (dates, times, phones, emails))),
@@ -314,17 +315,23 @@ def names_this_number(text: str) -> bool:
     return _THIS_NUMBER.search(fold(text)) is not None
 
 
-def _in_week_said(mention: DateMention, ranges: Sequence[RangeMention]) -> DateMention:
+# More than one turn of speech holds; what looks ahead to the end of a text looks no further.
+_LONGEST = 4000
+_MOST_WEEKS = 8
+_MOST_DAYS = 62
+
+
+def _is_week(span: RangeMention) -> bool:
+    """Whether the stretch is of days enough to look for a weekday in it, and not of years."""
+    return bool(span.date_from and span.date_to and 5 <= (span.date_to - span.date_from).days <= _MOST_DAYS)
+
+
+def _in_week_said(mention: DateMention, weeks: Sequence[RangeMention]) -> DateMention:
     """A bare weekday after "la settimana prossima" is that week's."""
     if not bare_weekday(mention):
         return mention
-    for span in ranges:
-        if (
-            span.start < mention.start
-            and span.date_from
-            and span.date_to
-            and (span.date_to - span.date_from).days >= 5
-        ):
+    for span in weeks:
+        if span.start < mention.start and span.date_from and span.date_to:
             days = [span.date_from + timedelta(days=n) for n in range((span.date_to - span.date_from).days)]
             meant = tuple(day for day in days if day.weekday() == mention.candidates[0].weekday())
             if meant:

@@ -263,8 +263,8 @@ def _ago_or_exact(tokens: Tokens, i: int) -> Atom | None:
 def fixed_beside(tokens: Tokens, i: int) -> tuple[int, Day, int] | None:
     """ "dopo Pasqua", "prima del 20": 1 or -1, the day that has a place of its own, and the index after it."""
     ahead = italian.BESIDE_WORDS.get(word(tokens, i))
-    if ahead is None or tokens[i].cut:
-        return None
+    if ahead is None or any(token.cut for token in tokens[i : i + 2]):
+        return None  # "quello della settimana dopo, il 19"
     if word(tokens, i + 1) in italian.DAY_ARTICLES and (number := day_number_at(tokens, i + 2)) is not None:
         return ahead, number.day, number.end
     at = i + 2 if word(tokens, i + 1) in italian.OF_THE else i + 1

@@ -227,6 +227,7 @@ DAYS: tuple[tuple[str, str], ...] = (
     ("alle cinque di questo pomeriggio", "2026-03-11"),
     ("giorno 18 ore 17,30", "2026-03-18"),
     ("la settimana dopo Pasqua", ""),
+    ("quello della settimana dopo, il 19", "2026-03-19"),
     # within sentences, repaired, several
     ("mi andrebbe bene giovedì 19 alle 15 se è libero", "2026-03-19"),
     ("mercoledì 18, anzi giovedì 19", "2026-03-18 + 2026-03-19"),
