@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench._raw_store import RawStore, starts
-from storage import at_once, bookings, people
+from storage import bookings, people
 from storage.agenda import AgendaSettings
 from storage.bookings import Booking, Hold
 from storage.database import Database
@@ -94,7 +94,7 @@ class Ours:
 
     def move(self, seat: Seat, booking: str, start: datetime) -> bool:
         def work() -> Booking | Refusal:
-            return at_once.reschedule(
+            return bookings.reschedule(
                 BookingKind.CONSULTATION,
                 booking,
                 conversation=seat.conversation,

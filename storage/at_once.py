@@ -1,18 +1,16 @@
-"""Bookings made or moved in one transaction, for channels that hold nothing while they ask (a public page, a
-link).
+"""Bookings made in one transaction, for channels that hold nothing while they ask (a public page, a link).
 
 A refusal leaves everything as it was, also a hold of the same conversation. Call in `Database.run(work)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from storage import bookings
 from storage.models import AppointmentBooking, BookingStatus, PendingBooking, proxy
-from storage.results import Booking, BookingKind, Lead, Refusal
+from storage.results import Booking, BookingKind, Hold, Lead, Refusal
 
 
 def book_lead(
@@ -40,81 +38,27 @@ def book_lead(
     if (known := _booked_already(consultant_id, conversation, lead, start, minutes)) is not None:
         return known
 
-    def confirm(token: str) -> Booking | Refusal:
-        return bookings.confirm(
-            token=token,
+    with proxy.atomic() as savepoint:
+        done: Booking | Hold | Refusal = bookings.propose(
+            locked=locked,
+            consultant_id=consultant_id,
             conversation=conversation,
             client_id=None,
+            start=start,
+            minutes=minutes,
             now=now,
-            lead=lead,
-            notes=notes,
-            call_id=call_id,
-            source=source,
         )
-
-    return _both(
-        confirm,
-        locked=locked,
-        consultant_id=consultant_id,
-        conversation=conversation,
-        client_id=None,
-        start=start,
-        minutes=minutes,
-        now=now,
-    )
-
-
-def reschedule(
-    kind: BookingKind,
-    booking_id: str,
-    *,
-    conversation: str,
-    client_id: int | None,
-    start: datetime,
-    minutes: int | None = None,
-    now: datetime,
-    notes: str | None = None,
-) -> Booking | Refusal:
-    """Move a booking to `start` (aware UTC), for `minutes` or as long as it was: the old slot is given back
-    and the new one taken together, or neither.
-
-    `client_id` is who asks, None for a lead. Asked again, it answers with the booking as moved. Refusals:
-    those of `propose`.
-    """
-    known = bookings.booking(kind, booking_id)
-    if known is None:
-        return Refusal.NOT_FOUND
-    # Before any lock: a stranger is told no as fast as one who guesses.
-    if known.in_force and known.client_id != client_id:
-        return Refusal.NOT_YOURS
-    locked = bookings.lock_agenda(known.consultant_id, conversation)
-    known = bookings.booking(kind, booking_id)  # again, now that nobody else can change it
-    if known is None:
-        return Refusal.NOT_FOUND
-
-    def confirm(token: str) -> Booking | Refusal:
-        return bookings.confirm(
-            token=token, conversation=conversation, client_id=client_id, now=now, notes=notes
-        )
-
-    return _both(
-        confirm,
-        locked=locked,
-        consultant_id=known.consultant_id,
-        conversation=conversation,
-        client_id=client_id,
-        start=start,
-        minutes=minutes or known.minutes,
-        now=now,
-        moving=known,
-    )
-
-
-def _both(confirm: Callable[[str], Booking | Refusal], **proposal: Any) -> Booking | Refusal:
-    """Propose, then confirm; a refusal of either undoes both."""
-    with proxy.atomic() as savepoint:
-        held = bookings.propose(**proposal)
-        done = held if isinstance(held, Refusal) else confirm(held.token)
+        if isinstance(done, Hold):
+            done = bookings.confirm(
+                token=done.token,
+                conversation=conversation,
+                client_id=None,
+                now=now,
+                lead=lead,
+                notes=notes,
+                call_id=call_id,
+                source=source,
+            )
         if isinstance(done, Refusal):
             savepoint.rollback()
         return done

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -64,21 +65,12 @@ def propose(
     if consultant_id not in locked:
         return Refusal.NOT_FOUND
     if moving is not None:
-        moved = booking(moving.kind, moving.id)
-        if moved is None or not moved.in_force or moved.consultant_id != consultant_id:
+        moving = booking(moving.kind, moving.id)
+        if moving is None or moving.consultant_id != consultant_id:
             return Refusal.NOT_FOUND
-        if moved.client_id != client_id:
-            return Refusal.NOT_YOURS
-        if moved.start <= now:
-            return Refusal.PAST
-    if start <= now:
-        return Refusal.PAST
-    agenda = agenda_of(consultant_id)
-    if not agenda.allows(start, minutes, now=now):
-        return Refusal.OUTSIDE_HOURS
-    cells = locks.cells_of(start, minutes, agenda.settings)
-    if locks.blocked_cells(consultant_id, cells, now=now, conversation=conversation, moving=moving):
-        return Refusal.SLOT_TAKEN
+    cells = _cells_for(consultant_id, conversation, client_id, start, minutes, now, moving)
+    if isinstance(cells, Refusal):
+        return cells
 
     held = Hold(
         token=secrets.token_urlsafe(24),
@@ -117,6 +109,48 @@ def propose(
             return Refusal.SLOT_TAKEN
         raise
     return held
+
+
+def reschedule(
+    kind: BookingKind,
+    booking_id: str,
+    *,
+    conversation: str,
+    client_id: int | None,
+    start: datetime,
+    minutes: int | None = None,
+    now: datetime,
+    notes: str | None = None,
+) -> Booking | Refusal:
+    """Move a booking to `start` (aware UTC), for `minutes` or as long as it was: the old slot is given back
+    and the new one taken together, or neither. What the conversation holds is given up; a refusal leaves
+    everything as it was.
+
+    `client_id` is who asks, None for a lead. Asked again, it answers with the booking as moved. Refusals:
+    those of `propose`.
+    """
+    start = start.astimezone(UTC)
+    known = booking(kind, booking_id)
+    if known is None:
+        return Refusal.NOT_FOUND
+    # Before any lock: a stranger is told no as fast as one who guesses.
+    if known.in_force and known.client_id != client_id:
+        return Refusal.NOT_YOURS
+    locked = lock_agenda(known.consultant_id, conversation)
+    known = _known(kind, booking_id)  # again, now that nobody else can change it
+    minutes = minutes or known.minutes
+    cells = _cells_for(known.consultant_id, conversation, client_id, start, minutes, now, known)
+    if isinstance(cells, Refusal):
+        return cells
+    over = _OVER.all(conversation=conversation, consultant=known.consultant_id, now=now)
+    try:
+        with proxy.atomic():
+            _end_each((each for each in over if each.consultant_id in locked), now)
+            return _move_to(known, start, minutes, set(cells), notes, now)
+    except pw.IntegrityError as error:
+        if not locks.is_unique_violation(error):
+            raise
+        return Refusal.SLOT_TAKEN
 
 
 def lock_agenda(consultant_id: int, conversation: str) -> set[int]:
@@ -323,6 +357,34 @@ def _read(kind: BookingKind, row: Any, person: Any) -> Booking:
 # --- Inside an operation ----------------------------------------------------------------------------------
 
 
+def _cells_for(
+    consultant_id: int,
+    conversation: str,
+    client_id: int | None,
+    start: datetime,
+    minutes: int,
+    now: datetime,
+    moving: Booking | None,
+) -> range | Refusal:
+    """The cells that a slot needs, or why it cannot be had; `moving` as it is now."""
+    if moving is not None:
+        if not moving.in_force:
+            return Refusal.NOT_FOUND
+        if moving.client_id != client_id:
+            return Refusal.NOT_YOURS
+        if moving.start <= now:
+            return Refusal.PAST
+    if start <= now:
+        return Refusal.PAST
+    agenda = agenda_of(consultant_id)
+    if not agenda.allows(start, minutes, now=now):
+        return Refusal.OUTSIDE_HOURS
+    cells = locks.cells_of(start, minutes, agenda.settings)
+    if locks.blocked_cells(consultant_id, cells, now=now, conversation=conversation, moving=moving):
+        return Refusal.SLOT_TAKEN
+    return cells
+
+
 def _latest_hold(conversation: str, client_id: int | None, consultant_id: int | None, now: datetime) -> Any:
     """The hold that a yes without a token means: the one that waits, else the newest; one made a booking
     long ago is meant no more."""
@@ -381,12 +443,28 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
         return Refusal.NOT_FOUND
     if moved.start <= now:
         return Refusal.PAST
+    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
+    locks.hand_over(pending.token, kind, moved.id)
+    return _move_to(moved, pending.start_at, pending.minutes, needed, notes, now, by=pending.token)
+
+
+def _move_to(
+    moved: Booking,
+    start: datetime,
+    minutes: int,
+    cells: set[int],
+    notes: str | None,
+    now: datetime,
+    *,
+    by: str = "",
+) -> Booking:
+    """Move a booking to a slot whose cells may be taken. Raises peewee.IntegrityError when one may not."""
     kept = moved.notes if notes is None else notes
-    _MOVED[kind].run(start=pending.start_at, minutes=pending.minutes, notes=kept, booking=moved.id)
+    _MOVED[moved.kind].run(start=start, minutes=minutes, notes=kept, booking=moved.id)
     # Other holds that would move it count on cells that it now gives back.
-    _end_moves(kind, moved.id, now, but=pending.token)
-    _settle_cells(pending, kind, moved.id)
-    done = _known(kind, moved.id)
+    _end_moves(moved.kind, moved.id, now, but=by)
+    _own_exactly(moved.consultant_id, cells, moved.kind, moved.id)
+    done = replace(moved, start=start, minutes=minutes, notes=kept)
     if done != moved:
         outbox.enqueue(done, Action.UPDATE, now=now)
     return done
@@ -395,14 +473,17 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
 def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     """Give the booking exactly the cells of the held slot: the hold's, those it keeps, and any the hold
     has lost meanwhile."""
-    owner = locks.OWNER_COLUMNS[kind]
-    settings = settings_of(pending.consultant_id)
-    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings))
+    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
     locks.hand_over(pending.token, kind, booking_id)
+    _own_exactly(pending.consultant_id, needed, kind, booking_id)
+
+
+def _own_exactly(consultant_id: int, cells: set[int], kind: BookingKind, booking_id: str) -> None:
+    owner = locks.OWNER_COLUMNS[kind]
     have = locks.owned(owner, booking_id)
-    if have - needed:
-        locks.free(owner, booking_id, cells=have - needed)
-    locks.take(pending.consultant_id, needed - have, owner, booking_id)
+    if have - cells:
+        locks.free(owner, booking_id, cells=have - cells)
+    locks.take(consultant_id, cells - have, owner, booking_id)
 
 
 # --- Worded once ------------------------------------------------------------------------------------------
@@ -562,4 +643,5 @@ __all__ = [
     "lock_agenda",
     "propose",
     "release",
+    "reschedule",
 ]

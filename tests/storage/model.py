@@ -217,13 +217,17 @@ class Model:
             return Refusal.NOT_FOUND
         known = self.bookings[booking_id].booking
         slot = (known.consultant_id, conversation, client_id, start, minutes or known.minutes, booking_id)
-        refusal = self._refused(*slot)
+        refusal = self._refused(*slot, by_hold=False)
         if refusal is not None:
             return refusal
-        name = f"move {len(self.holds)}"
-        keys = ("consultant_id", "conversation", "client_id", "start", "minutes", "moving")
-        self.propose(name, **dict(zip(keys, slot, strict=True)))
-        return self._keep(booking_id, self.holds[name], None, notes, None)
+        self._end(conversation)
+        self._end_moves_of(booking_id)
+        found, length = self.bookings[booking_id], minutes or known.minutes
+        found.booking = replace(
+            known, start=start, minutes=length, notes=known.notes if notes is None else notes
+        )
+        found.quarters = self.agendas[known.consultant_id].quarters(start, length)
+        return found.booking
 
     # --- Bookings ---------------------------------------------------------------------------------------------
 
@@ -266,6 +270,8 @@ class Model:
         start: datetime,
         minutes: int,
         moving: str | None,
+        *,
+        by_hold: bool = True,
     ) -> Refusal | None:
         if consultant_id not in self.agendas:
             return Refusal.NOT_FOUND
@@ -282,14 +288,23 @@ class Model:
             return Refusal.PAST
         if start not in agenda.starts(minutes, self.now):
             return Refusal.OUTSIDE_HOURS
-        if not self._is_free(consultant_id, agenda.quarters(start, minutes), conversation, moving):
+        needed = agenda.quarters(start, minutes)
+        held_start = start if by_hold else None
+        if not self._is_free(consultant_id, needed, conversation, moving, held_start=held_start):
             return Refusal.SLOT_TAKEN
         return None
 
     def _is_free(
-        self, consultant_id: int, quarters: set[datetime], conversation: str | None, moving: str | None
+        self,
+        consultant_id: int,
+        quarters: set[datetime],
+        conversation: str | None,
+        moving: str | None,
+        *,
+        held_start: datetime | None = None,
     ) -> bool:
-        """Others' holds keep what they have taken, and always their start; bookings in force what they have."""
+        """Others' holds keep what they have taken, and from a hold that would begin with them their start;
+        bookings in force keep what they have."""
         taken: set[datetime] = set()
         for name, booked in self.bookings.items():
             if booked.booking.consultant_id == consultant_id and name != moving:
@@ -297,7 +312,9 @@ class Model:
         for held in self.holds.values():
             mine = held.hold.conversation == conversation
             if held.hold.consultant_id == consultant_id and self.fate(held) == "waiting" and not mine:
-                taken |= held.quarters | {held.hold.start}
+                if held.hold.start == held_start:
+                    return False
+                taken |= held.quarters
         return taken.isdisjoint(quarters)
 
     def _end(self, conversation: str) -> None:

@@ -345,7 +345,7 @@ class Comparison(RuleBasedStateMachine):
             "minutes": minutes,
             "notes": notes,
         }
-        answer = self.do(lambda: at_once.reschedule(kind, name, now=self.now, **given))
+        answer = self.do(lambda: bookings.reschedule(kind, name, now=self.now, **given))
         self._must_be(answer, self.model.reschedule(name, **given))
 
     # --- Bookings ---------------------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ def book_lead(store: Store, start: datetime = WEDNESDAY_15, **given: Any) -> Boo
 
 def reschedule(store: Store, made: Booking, start: datetime, **given: Any) -> Booking | Refusal:
     values: dict[str, Any] = {"conversation": "c1", "client_id": made.client_id}
-    return store.do(at_once.reschedule, made.kind, made.id, start=start, now=store.now, **{**values, **given})
+    return store.do(
+        bookings.reschedule, made.kind, made.id, start=start, now=store.now, **{**values, **given}
+    )
 
 
 def pendings(store: Store) -> list[tuple[Any, ...]]:
@@ -195,7 +197,7 @@ def test_the_operations_refuse_to_run_outside_a_transaction(store: Store) -> Non
     made = store.book()
 
     def bare() -> None:
-        at_once.reschedule(
+        bookings.reschedule(
             made.kind, made.id, conversation="c1", client_id=store.anna, start=TEN, now=store.now
         )
 

@@ -39,7 +39,7 @@ def test_a_change_waits_for_the_lock(postgres: Postgres, change: str) -> None:
             "confirm": lambda: store.confirm(held),
             "release": lambda: store.do(bookings.release, "c1", now=NOW),
             "cancel": lambda: store.do(bookings.cancel, made.kind, made.id, now=NOW),
-            "reschedule": lambda: store.do(at_once.reschedule, made.kind, made.id, **asker, **slot),
+            "reschedule": lambda: store.do(bookings.reschedule, made.kind, made.id, **asker, **slot),
             "book_lead": lambda: store.do(at_once.book_lead, conversation="c2", **lead, **slot),
             "expire_holds": lambda: store.do(bookings.expire_holds, LATER),
         }
@@ -60,7 +60,7 @@ def test_a_stranger_is_refused_without_waiting(postgres: Postgres) -> None:
         with closing(psycopg2.connect(postgres.url())) as other:
             other.cursor().execute("SELECT id FROM consultants FOR NO KEY UPDATE")
             assert store.confirm(held, **stranger) is Refusal.NOT_YOURS
-            moved = store.do(at_once.reschedule, made.kind, made.id, **stranger, **slot)
+            moved = store.do(bookings.reschedule, made.kind, made.id, **stranger, **slot)
             assert moved is Refusal.NOT_YOURS
 
 

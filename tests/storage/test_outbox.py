@@ -48,7 +48,7 @@ def book_lead(store: Store, **given: Any) -> Booking | Refusal:
 
 def move(store: Store, made: Booking, **given: Any) -> Booking | Refusal:
     values: dict[str, Any] = {"conversation": "m1", "client_id": made.client_id, "start": THURSDAY_10}
-    return store.do(at_once.reschedule, made.kind, made.id, now=store.now, **{**values, **given})
+    return store.do(bookings.reschedule, made.kind, made.id, now=store.now, **{**values, **given})
 
 
 def test_a_consultation_is_to_be_created(office: Store) -> None:
@@ -163,7 +163,7 @@ def test_what_is_rolled_back_leaves_nothing(office: Store, operation: str) -> No
         "book_lead": lambda: at_once.book_lead(
             consultant_id=office.consultant, start=THURSDAY_10, now=office.now, **lead
         ),
-        "reschedule": lambda: at_once.reschedule(
+        "reschedule": lambda: bookings.reschedule(
             made.kind, made.id, conversation="m", client_id=office.anna, start=THURSDAY_10, now=office.now
         ),
         "cancel": lambda: bookings.cancel(made.kind, made.id, now=office.now),

@@ -199,7 +199,7 @@ class Channel:
 
 
 def _reschedule(kind: str, id: str, consultant_id: int, **given: Any) -> Booking | Refusal:
-    return at_once.reschedule(BookingKind(kind), id, **given)
+    return bookings.reschedule(BookingKind(kind), id, **given)
 
 
 def _cancel(kind: str, id: str, now: datetime) -> Booking | Refusal:
