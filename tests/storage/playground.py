@@ -151,7 +151,8 @@ def faults() -> list[str]:
 
 
 def empty() -> None:
-    """Delete every row, in the order of the keys: for few rows ten times faster than TRUNCATE."""
+    """Delete every row on Postgres, past the journal's triggers: for few rows ten times faster than TRUNCATE."""
+    proxy.execute_sql("SET LOCAL session_replication_role = replica")
     for table in reversed(TABLES):
         table.delete().execute()
 

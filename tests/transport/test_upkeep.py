@@ -37,6 +37,7 @@ class Flaky:
 
     def __init__(self, database: Database) -> None:
         self.database, self.away, self.asked = database, False, 0
+        self.secret = database.secret
 
     async def run(self, work: Callable[[], Any], **given: Any) -> Any:
         self.asked += 1
