@@ -49,6 +49,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.secret import Secret
 from storage.settings import StorageSettings
+from transport.bridge.dialects import DIALECTS
 from transport.clock import SystemClock
 from transport.console import auditing, forgetting
 from transport.console.routes import add_console
@@ -382,7 +383,8 @@ def _listening(where: ServerSettings, variable: str) -> Iterator[None]:
 
 
 def _say_address(address: str) -> None:
-    print(f"Bridge: {address.replace('http', 'ws', 1)}/bridge/fork   Pages: {address}/chiamate", flush=True)
+    bridges = address.replace("http", "ws", 1) + ", ".join(DIALECTS)
+    print(f"Bridge: {bridges}   Pages: {address}/chiamate", flush=True)
 
 
 def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:

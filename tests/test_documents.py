@@ -6,13 +6,14 @@ import html
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from fsm.booking import diagram
 from main import main, parser
 from rules.facts_page import page
-from transport.bridge.metadata import read_metadata
+from transport.bridge.metadata import CallMetadata, read_metadata, read_twilio_start
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +51,28 @@ def test_the_dialplan_shown_describes_a_call() -> None:
     assert (metadata.call_id, metadata.direction, metadata.consultant_id) == ("a-b-c", "inbound", 1)
     assert (metadata.caller_number, metadata.dialled_number) == ("+393401234567", "+390612345678")
     assert metadata.sample_rate == int(words[5]) == 16000
+
+
+def test_the_command_shown_for_the_other_module_describes_a_call() -> None:
+    command = html.unescape(re.search(r"^uuid_audio_stream .*$", README, re.MULTILINE)[0])  # type: ignore[index]
+    command = command.replace("${uuid}", "a-b-c").replace("${caller_id_number}", "+393401234567")
+    words = command.replace("$1", "0612345678").split(" ")
+    assert len(words) == 7
+    metadata = read_metadata(words[6], sample_rate=16000)
+    assert (metadata.call_id, metadata.consultant_id, words[5]) == ("a-b-c", 1, "16k")
+    assert (metadata.caller_number, metadata.dialled_number) == ("+393401234567", "+390612345678")
+
+
+def test_the_twiml_shown_describes_a_call() -> None:
+    told = {"From": "+393401234567", "To": "+390612345678", "Direction": "inbound"}
+    parameters = {
+        each.attrib["name"]: re.sub(r"{{(\w+)}}", lambda match: told[match[1]], each.attrib["value"])
+        for each in ElementTree.fromstring(block(README, "twiml")).iter("Parameter")
+    }
+    start = {"callSid": "CA1", "streamSid": "MZ1", "customParameters": parameters}
+    assert read_twilio_start(start)[0] == CallMetadata(
+        "CA1", "inbound", told["From"], told["To"], None, 1, 8000
+    )
 
 
 @pytest.mark.parametrize("line", re.findall(r"main\.py ((?:db|journal|privacy) .*)", README))

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from engine.ports import Clock
 from transport.bridge.calls import ActiveCalls
-from transport.bridge.fork import Answer, ForkBridge
+from transport.bridge.dialects import DIALECTS
+from transport.bridge.endpoint import Answer, BridgeEndpoint
 from transport.settings import BridgeSettings, ServerSettings
 
 log = logging.getLogger(__name__)
@@ -34,17 +35,17 @@ class Parts:
 
 
 CALLS: web.AppKey[ActiveCalls] = web.AppKey("calls", ActiveCalls)
-FORK: web.AppKey[ForkBridge] = web.AppKey("fork", ForkBridge)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
-    """The application: `/bridge/fork`, `/healthz` and the console's pages."""
+    """The application: a path for each bridge dialect, `/healthz` and the console's pages."""
     app = web.Application()
     app[CALLS] = ActiveCalls()
     app[CLOCK] = parts.clock
-    app[FORK] = ForkBridge(parts.answer, parts.clock, parts.bridge)
-    app.router.add_get("/bridge/fork", _fork)
+    for path, dialect in DIALECTS.items():
+        endpoint = BridgeEndpoint(dialect, parts.answer, parts.clock, parts.bridge)
+        app.router.add_get(path, _calls_of(endpoint))
     app.router.add_get("/healthz", _healthz)
     if parts.pages is not None:
         parts.pages(app)
@@ -99,11 +100,14 @@ async def serve(
             loop.remove_signal_handler(number)
 
 
-async def _fork(request: web.Request) -> web.StreamResponse:
-    calls = request.app[CALLS]
-    if calls.draining:
-        return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
-    return await request.app[FORK].handle(request, calls)
+def _calls_of(endpoint: BridgeEndpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        calls = request.app[CALLS]
+        if calls.draining:
+            return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
+        return await endpoint.handle(request, calls)
+
+    return handle
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -49,6 +49,19 @@ class BridgeSettings(BaseModel):
     downlink_rate: Literal[8000, 16000, 24000] = Field(
         default=24000, description="Sample rate in Hz of the audio sent to the bridge; 24000 passes through."
     )
+    stream_uplink_rate: Literal[8000, 16000] = Field(
+        default=16000,
+        description="Sample rate in Hz of mod_audio_stream's caller audio, where its metadata tells none.",
+    )
+    stream_downlink_rate: Literal[8000, 16000, 24000] = Field(
+        default=24000, description="Sample rate in Hz of the audio sent to mod_audio_stream."
+    )
+    stream_lead_ms: int = Field(
+        default=100,
+        ge=40,
+        le=1000,
+        description="Milliseconds kept ahead at mod_audio_stream; a barge-in may not stop them.",
+    )
     lead_ms: int = Field(
         default=160,
         ge=40,

@@ -62,7 +62,8 @@ class Playout:
 
     Audio comes in as PCM16 LE mono at 24 kHz, goes out at `rate` Hz in frames of `frame_ms`. A turn starts
     with a burst of `lead_ms` (a bridge keeps that much before it plays); `tail_ms` of silence follow it
-    (or its end stays stuck there).
+    (or its end stays stuck there). Where a flush may not stop what the bridge already has (`kills` is false),
+    the next turn is counted as played after it.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Playout:
         lead_ms: int = 160,
         tail_ms: int = 200,
         frame_ms: int = 20,
+        kills: bool = True,
     ) -> None:
         self._clock = clock
         self._downlink = downlink
         self._resampler = Resampler(MODEL_RATE, rate)
         self._bytes_per_ms = rate * _BYTES / 1000
         self._lead_ms, self._tail_ms, self._frame_ms = lead_ms, tail_ms, frame_ms
+        self._kills = kills
         self._turns: dict[int, _Turn] = {}
         self._waiting: deque[_Turn] = deque()
         self._plays_until_ms = 0.0  # of the monotonic clock: when the bridge runs dry
@@ -120,7 +123,8 @@ class Playout:
             state.settled.set()
         self._waiting.clear()
         self._resampler.reset()
-        self._plays_until_ms = now
+        if self._kills:
+            self._plays_until_ms = now
         self._kill = True
         task = asyncio.get_running_loop().create_task(self.send_kill())
         self._tasks.add(task)

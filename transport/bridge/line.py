@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from engine.ports import Audio, Clock, Dtmf, HungUp, LineEvent
@@ -18,8 +19,25 @@ log = logging.getLogger(__name__)
 UPLINK_RATE = 16000
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a bridge wants to be played to.
+
+    PCM at `rate` Hz, `lead_ms` of it kept ahead there. `kills` tells whether it surely drops what it has
+    when it is told to.
+    """
+
+    rate: int
+    lead_ms: int
+    kills: bool = True
+
+
 class Bridge(Downlink, Protocol):
     """What a dialect must be able to say to its bridge."""
+
+    @property
+    def pace(self) -> Pace:
+        """How it wants to be played to."""
 
     async def disconnect(self) -> None:
         """End the phone call."""
@@ -40,10 +58,11 @@ class BridgeLine:
         self._playout = Playout(
             clock,
             bridge,
-            rate=settings.downlink_rate,
-            lead_ms=settings.lead_ms,
+            rate=bridge.pace.rate,
+            lead_ms=bridge.pace.lead_ms,
             tail_ms=settings.tail_ms,
             frame_ms=settings.frame_ms,
+            kills=bridge.pace.kills,
         )
         self._most_bytes = settings.backlog_ms * UPLINK_RATE * 2 // 1000
         self._inbox: deque[LineEvent] = deque()

@@ -143,6 +143,30 @@ async def test_after_a_flush_the_next_turn_starts_with_a_burst(
     assert playout.played_ms(1) == pytest.approx(500, abs=1)
 
 
+async def test_where_a_flush_may_not_stop_the_bridge_the_next_turn_counts_after_what_it_has(
+    bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout = Playout(clock, bridge, lead_ms=100, kills=False)
+    running = asyncio.create_task(playout.run())
+    playout.play(1, audio(1000))
+    await clock.advance(0.5)
+    playout.flush()
+    sent = bridge.sent_ms()
+    left = sent - 500
+    assert 80 <= left <= 120
+    await settle()
+    assert (playout.played_ms(1), bridge.kills) == (500, [0.5])
+    playout.play(2, audio(1000))
+    await clock.advance(left / 1000)
+    assert playout.played_ms(2) == 0
+    await clock.advance(0.2)
+    assert playout.played_ms(2) == pytest.approx(200, abs=1)
+    assert 80 <= bridge.sent_ms() - sent - 200 <= 120
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await playout.close()
+
+
 async def test_a_flush_after_all_was_played_still_reaches_the_bridge(
     playout: Playout, bridge: Bridge, clock: VirtualClock
 ) -> None:

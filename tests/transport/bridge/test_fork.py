@@ -3,22 +3,18 @@
 import asyncio
 import json
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import numpy as np
 import pytest
-from aiohttp import web
 
-from engine.ports import Audio, Dtmf, HungUp, Line, LineEvent
+from engine.ports import Dtmf, HungUp, Line
+from tests.transport.bridge.desk import Client, Connect, Desk
 from transport.bridge.fork import without_markers
 from transport.bridge.metadata import CallMetadata
 from transport.clock import SystemClock
-from transport.server import CALLS, Parts, init_app, running
-from transport.settings import BridgeSettings, ServerSettings
+from transport.server import CALLS
 from transport.switchboard import UnknownConsultantError
 
 METADATA = {
@@ -30,70 +26,6 @@ METADATA = {
     "customerData": {"consultantId": 7, "scheduledCallId": "s-9"},
 }
 FRAME = b"\x10\x00" * 320
-
-Answering = Callable[[Line, CallMetadata], Awaitable[None]]
-
-
-class Desk:
-    """Answers calls as a test wants, and remembers what came."""
-
-    def __init__(self) -> None:
-        self.metadata: dict[str, CallMetadata] = {}
-        self.events: dict[str, list[LineEvent]] = {}
-        self.over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self.script: Answering | None = None
-
-    async def answer(self, line: Line, metadata: CallMetadata) -> None:
-        call_id = metadata.call_id
-        self.metadata[call_id] = metadata
-        self.events[call_id] = []
-        try:
-            if self.script is not None:
-                await self.script(line, metadata)
-            async for event in line.events():
-                self.events[call_id].append(event)
-        finally:
-            self.over[call_id].set()
-
-    async def ended(self, call_id: str) -> list[LineEvent]:
-        async with asyncio.timeout(5):
-            await self.over[call_id].wait()
-        return self.events[call_id]
-
-    def pcm(self, call_id: str) -> bytes:
-        return b"".join(event.pcm for event in self.events[call_id] if isinstance(event, Audio))
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-class Client:
-    """The bridge's side: a server of ours, and connections to it."""
-
-    def __init__(self, app: web.Application, session: aiohttp.ClientSession, address: str) -> None:
-        self.app, self.session, self.address = app, session, address
-
-    async def ws_connect(self, **options: Any) -> aiohttp.ClientWebSocketResponse:
-        return await self.session.ws_connect(f"{self.address}/bridge/fork", **options)
-
-
-Connect = Callable[..., Awaitable[Client]]
-
-
-@pytest.fixture
-async def connect(desk: Desk) -> AsyncIterator[Connect]:
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-
-        async def start(**settings: Any) -> Client:
-            bridge = BridgeSettings(close_timeout_s=0.5, **settings)
-            app = init_app(Parts(desk.answer, SystemClock(), bridge))
-            address = await stack.enter_async_context(running(app, ServerSettings(port=0, drain_s=0)))
-            return Client(app, session, address)
-
-        yield start
 
 
 async def dial(client: Client, **changes: Any) -> aiohttp.ClientWebSocketResponse:
@@ -261,6 +193,11 @@ NO_METADATA: dict[str, tuple[str | bytes | None, int, str]] = {
     ),
     "a bad rate": (json.dumps({"sampleRate": 44100, "callId": "x"}), 1007, "sampleRate"),
     "a bad direction": (json.dumps(METADATA | {"direction": "sideways"}), 1007, "direction"),
+    "both sides mixed": (
+        json.dumps(METADATA | {"mixType": "mixed"}),
+        1007,
+        "mixType: Input should be 'mono'",
+    ),
     "a bad consultant": (
         json.dumps(METADATA | {"customerData": {"consultantId": "Bianchi"}}),
         1007,

@@ -1,0 +1,207 @@
+"""One WebSocket of a bridge, whatever its dialect: its frames read in time and within limits, and its close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import Any, ClassVar, TypeVar
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from engine.ports import Clock
+from transport.bridge.line import BridgeLine, Pace
+from transport.bridge.metadata import CallMetadata
+from transport.errors import BridgeError, MetadataError
+from transport.settings import BridgeSettings
+
+T = TypeVar("T")
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class Connection(ABC):
+    """What all dialects share. A dialect says how a call is described, what a frame means, and how to speak.
+
+    It raises BridgeError for what breaks it; the messages never hold what the frame held.
+    """
+
+    protocols: ClassVar[tuple[str, ...]] = ()
+    """WebSocket subprotocols that are echoed when asked for."""
+
+    def __init__(self, request: web.Request, clock: Clock, settings: BridgeSettings) -> None:
+        self.settings = settings
+        self._request = request
+        self._clock = clock
+        self._heard_at = clock.monotonic()
+        self._closing: asyncio.Task[None] | None = None
+        self.socket = web.WebSocketResponse(
+            protocols=self.protocols,
+            max_msg_size=settings.max_message_bytes,
+            compress=False,
+            timeout=settings.close_timeout_s,
+        )
+
+    # --- the dialect ---------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def pace(self) -> Pace:
+        """How this bridge wants to be played to."""
+
+    @abstractmethod
+    def describe(self, text: str) -> CallMetadata | None:
+        """The call that a text frame describes, or None when another frame will. Raises BridgeError."""
+
+    @abstractmethod
+    def take_text(self, text: str, line: BridgeLine) -> bool:
+        """Tell `line` what a text frame means; whether the call goes on. Raises BridgeError."""
+
+    @abstractmethod
+    def take_binary(self, data: bytes, line: BridgeLine) -> bool:
+        """Tell `line` what a binary frame means; whether the call goes on. Raises BridgeError."""
+
+    @abstractmethod
+    async def send_audio(self, pcm: bytes) -> None:
+        """PCM16 LE mono at the rate of `pace`."""
+
+    @abstractmethod
+    async def kill_audio(self) -> None:
+        """Drop what the bridge has not played yet."""
+
+    @abstractmethod
+    async def disconnect(self) -> None:
+        """End the phone call, where closing the WebSocket alone would not."""
+
+    # --- what all share ------------------------------------------------------------------------------------
+
+    async def metadata(self) -> CallMetadata:
+        """The call, from the first frames. Raises BridgeError when they do not describe one in time."""
+        limit = self.settings.metadata_timeout_s
+        try:
+            return await self._within(limit, self._described())
+        except TimeoutError:
+            raise MetadataError(f"no metadata within {limit:g} s", code=1008) from None
+
+    async def read(self, line: BridgeLine) -> None:
+        """Hand every frame to `line` until the bridge hangs up. Raises BridgeError for a broken dialect."""
+        self._heard_at = self._clock.monotonic()
+        reading = asyncio.ensure_future(self._read_frames(line))
+        watching = asyncio.ensure_future(self._silent_too_long())
+        try:
+            done, _ = await asyncio.wait({reading, watching}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (reading, watching):
+                task.cancel()
+            await asyncio.gather(reading, watching, return_exceptions=True)
+
+    async def say(self, command: dict[str, Any]) -> None:
+        """Send a command as JSON; a bridge that is gone is left to the reader to notice."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            if not self.socket.closed:
+                await self.socket.send_str(orjson.dumps(command).decode())
+
+    async def close(self, code: int, message: str = "") -> None:
+        """Close the WebSocket, by force when the bridge does not answer; only the first code counts."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(code, message), name="closing a bridge")
+        await asyncio.shield(self._closing)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    async def _close(self, code: int, message: str) -> None:
+        with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
+            async with asyncio.timeout(2 * self.settings.close_timeout_s):
+                await self.socket.close(code=code, message=message.encode()[:120])
+                return
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def _described(self) -> CallMetadata:
+        while True:
+            frame = await self.socket.receive()
+            if frame.type is aiohttp.WSMsgType.TEXT:
+                metadata = self.describe(frame.data)
+                if metadata is not None:
+                    return metadata
+                continue
+            self._check(frame)
+            if frame.type is aiohttp.WSMsgType.BINARY:
+                raise MetadataError("audio came before the metadata", code=1008)
+            raise MetadataError("the connection was closed before the metadata", code=1000)
+
+    async def _read_frames(self, line: BridgeLine) -> None:
+        tcp = self._request.transport.get_extra_info("socket") if self._request.transport else None
+        goes_on = True
+        while goes_on:
+            frame = await self.socket.receive()
+            self._heard_at = self._clock.monotonic()
+            self._check(frame)
+            if tcp is not None and _QUICKACK is not None:
+                with contextlib.suppress(OSError):
+                    tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            if frame.type is aiohttp.WSMsgType.BINARY:
+                goes_on = self.take_binary(frame.data, line)
+            else:
+                goes_on = frame.type is aiohttp.WSMsgType.TEXT and self.take_text(frame.data, line)
+
+    def _check(self, frame: aiohttp.WSMessage) -> None:
+        if frame.type is aiohttp.WSMsgType.ERROR:
+            error = frame.data
+            if getattr(error, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+                limit = self.settings.max_message_bytes
+                raise BridgeError(f"a frame is larger than {limit} bytes", code=1009)
+            raise BridgeError(f"broken WebSocket frame ({type(error).__name__})", code=1002)
+
+    async def _silent_too_long(self) -> None:
+        limit = self.settings.idle_timeout_s
+        while (left := self._heard_at + limit - self._clock.monotonic()) > 0:
+            await self._clock.sleep(left)
+        raise BridgeError(f"nothing came for {limit:g} s", code=1008)
+
+    async def _within(self, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
+        """`coroutine` within `seconds` of the clock. Raises TimeoutError."""
+        task, timer = asyncio.ensure_future(coroutine), asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+        finally:
+            for each in (task, timer):
+                each.cancel()
+            await asyncio.gather(task, timer, return_exceptions=True)
+
+
+# --- What several dialects write the same way ------------------------------------------------------------
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object `text`. Raises BridgeError."""
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BridgeError("a text frame is no JSON") from None
+    if not isinstance(event, dict):
+        raise BridgeError("a text frame is no JSON object")
+    return event
+
+
+def pressed(digit: object) -> str:
+    """The key named by a dtmf event. Raises BridgeError."""
+    if not isinstance(digit, str) or len(digit) != 1 or digit.upper() not in "0123456789*#ABCD":
+        raise BridgeError("a dtmf event names no key")
+    return digit.upper()
+
+
+def whole_samples(pcm: bytes) -> bytes:
+    """`pcm`, which must be 16-bit samples. Raises BridgeError."""
+    if len(pcm) % 2:
+        raise BridgeError(f"audio frame of odd length ({len(pcm)} bytes)")
+    return pcm
