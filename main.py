@@ -17,11 +17,12 @@ import tempfile
 import tomllib
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
+from aiohttp import web
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
@@ -58,7 +59,7 @@ from transport.gemini.client import make_client
 from transport.gemini.extractor import GeminiExtractor
 from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
-from transport.server import Parts, init_app, running, serve
+from transport.server import Parts, init_app, refuse_exposed, running, serve
 from transport.settings import BridgeSettings, ServerSettings
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import run_demo
@@ -67,6 +68,7 @@ from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.scenarios import seed_demo
 from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
+from transport.tokens import BridgeTokens
 from transport.upkeep import close_left_behind, upkeep
 
 T = TypeVar("T")
@@ -79,9 +81,13 @@ SECRETS = {
     "api_key": "GEMINI_API_KEY",
     "database_url": "DATABASE_URL",
     "journal_key": "JOURNAL_KEY",
+    "bridge_tokens": "BRIDGE_TOKENS",
 }
 _SECRET_NAME = re.compile("key|secret|password|token", re.IGNORECASE)
-_FROM_ENVIRONMENT = "secrets are set in the environment as GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY"
+_FROM_ENVIRONMENT = (
+    "secrets are set in the environment as GEMINI_API_KEY, DATABASE_URL, JOURNAL_KEY and BRIDGE_TOKENS"
+)
+_LONGEST_TOKEN = 24 * 60  # minutes
 _NOT_HERE = "a secret does not belong in the file; set {} in the environment"
 
 
@@ -111,6 +117,7 @@ class Settings(BaseSettings):
     gemini_api_key: SecretStr | None = Field(None, validation_alias="GEMINI_API_KEY")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     journal_key: SecretStr | None = Field(None, validation_alias="JOURNAL_KEY")
+    bridge_tokens: SecretStr | None = Field(None, validation_alias="BRIDGE_TOKENS")
 
     @classmethod
     def settings_customise_sources(
@@ -288,6 +295,13 @@ def journal_secret(settings: Settings) -> Secret:
     return Secret.kept(settings.store.key_file)
 
 
+def bridge_tokens(settings: Settings) -> BridgeTokens | None:
+    """What bridges must show, from the environment; None when everybody may come in."""
+    if settings.bridge_tokens is None:
+        return None
+    return BridgeTokens(settings.bridge_tokens.get_secret_value())
+
+
 def open_database(storage: StorageSettings, secret: Secret | None = None) -> Database:
     """The store, open and migrated; without a `secret` for a database that is thrown away.
 
@@ -316,11 +330,16 @@ async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[N
 
 def server_parts(board: Switchboard, settings: Settings) -> Parts:
     """What the HTTP server is put together from."""
+
+    def pages(app: web.Application) -> None:
+        add_console(app, board.database, lambda: board.shelf.refused)
+
     return Parts(
         answer=board.answer,
         clock=board.clock,
         bridge=settings.bridge,
-        pages=lambda app: add_console(app, board.database, lambda: board.shelf.refused),
+        pages=pages if settings.server.shows_pages else None,
+        tokens=bridge_tokens(settings),
     )
 
 
@@ -334,6 +353,7 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
             "serve needs a Gemini key: set GEMINI_API_KEY in the environment "
             "(or VBS_GEMINI__EMULATOR=true to try the server without Gemini)"
         )
+    refuse_exposed(settings.server, locked=bridge_tokens(settings) is not None)
     clock, database = SystemClock(), open_database(settings.store, journal_secret(settings))
 
     async def run() -> None:
@@ -350,7 +370,7 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
 
             async def ready(address: str) -> None:
                 await close_left_behind(database, settings.server.identity, started)
-                _say_address(address)
+                _say_address(address, settings.server)
 
             with _listening(settings.server, "VBS_SERVER__PORT"):
                 await serve(app, settings.server, ready=ready)
@@ -382,9 +402,25 @@ def _listening(where: ServerSettings, variable: str) -> Iterator[None]:
         raise TransportError(told) from error
 
 
-def _say_address(address: str) -> None:
+def _say_address(address: str, server: ServerSettings) -> None:
+    pages = f"{address}/chiamate" if server.shows_pages else "not served (server.pages)"
     bridges = address.replace("http", "ws", 1) + ", ".join(DIALECTS)
-    print(f"Bridge: {bridges}   Pages: {address}/chiamate", flush=True)
+    print(f"Bridge: {bridges}   Pages: {pages}", flush=True)
+
+
+def command_bridge_token(settings: Settings, told: argparse.Namespace) -> int:
+    """Print a signed token for a bridge that can set no header: its URL ends with ?token=…"""
+    tokens = bridge_tokens(settings)
+    if tokens is None:
+        raise CommandError("there is no token to sign with: set BRIDGE_TOKENS in the environment")
+    print(tokens.sign(SystemClock().now() + timedelta(minutes=told.minutes)))
+    return 0
+
+
+def _minutes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= _LONGEST_TOKEN:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes from 1 to {_LONGEST_TOKEN}")
+    return int(text)
 
 
 def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -488,7 +524,12 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
     clock = ScaledClock(settings.demo.speed)
     scenarios = await database.run(lambda: seed_demo(clock.now()))
     embedded = settings.model_copy(
-        update={"gemini": GeminiSettings(emulator=True), "bridge": BridgeSettings()}
+        update={
+            "gemini": GeminiSettings(emulator=True),
+            "bridge": BridgeSettings(),
+            "server": ServerSettings(),
+            "bridge_tokens": None,
+        }
     )
     where = ServerSettings(port=0 if once else settings.demo.port, drain_s=0)
     console = Console()
@@ -772,6 +813,14 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("serve", command_serve)
+    token = command("bridge-token", command_bridge_token)
+    token.add_argument(
+        "--minutes",
+        type=_minutes,
+        default=5,
+        metavar="N",
+        help=f"how long a call may begin with it, 1 to {_LONGEST_TOKEN} (default: 5)",
+    )
     demo = command("demo", command_demo)
     demo.add_argument(
         "--once", action="store_true", help="end after the calls; non-zero if any outcome differs"

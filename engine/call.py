@@ -98,7 +98,9 @@ class Call:
         self._uplink_ready = asyncio.Event()
         self._dropped_ms = 0
         self._keys = 0
-        self._covered_until = 0.0  # of the monotonic clock: up to when the uplink has been fed
+        self._ends_at = 0.0  # like the next two of the monotonic clock: when it has lasted too long
+        self._spoken_at = 0.0  # when the caller was last heard to speak
+        self._covered_until = 0.0  # up to when the uplink has been fed
         # the assistant
         self._current: AssistantSpeech | None = None  # what the model is saying now
         self._last: AssistantSpeech | None = None  # what it said before
@@ -137,7 +139,8 @@ class Call:
 
     async def run(self) -> CallEnd:
         """Hold the call."""
-        self._covered_until = self._clock.monotonic()
+        self._covered_until = self._spoken_at = self._clock.monotonic()
+        self._ends_at = self._spoken_at + self._settings.max_call_s
         analyst = self._start(self._analyse_when_due(), "analyses")
         others = [
             self._start(self._converse(), "model"),
@@ -190,6 +193,7 @@ class Call:
                 self._on_caller_audio(event.pcm)
             elif isinstance(event, Dtmf):
                 self._keys += 1
+                self._spoken_at = self._clock.monotonic()
                 log.info("call %s: a key was pressed, which nothing answers to", self._id)
             elif isinstance(event, HungUp):
                 self._queue_partial()
@@ -246,11 +250,20 @@ class Call:
             self._sample_playout(now)
             given_up = self._speech.given_up
             self._speech.settle(now)
+            self._end_if_too_long(monotonic)
             overdue = self._due_at is not None and now >= self._due_at
             if overdue or (self._due_with_words and self._speech.given_up > given_up):
                 self._ask_analysis()
             if self._loose_since is not None and now - self._loose_since >= _LOOSE_WORDS:
                 self._settle_loose_words()
+
+    def _end_if_too_long(self, monotonic: float) -> None:
+        if self._detector.speaking:
+            self._spoken_at = monotonic
+        if monotonic >= self._ends_at:
+            self._end(f"longer than {self._settings.max_call_s:g} s")
+        elif monotonic - self._spoken_at >= self._settings.silent_caller_s:
+            self._end(f"the caller has not spoken for {self._settings.silent_caller_s:g} s")
 
     def _sample_playout(self, now: datetime) -> None:
         for speech in self._unfinished:

@@ -25,6 +25,12 @@ class EngineSettings(BaseModel):
     hangover_ms: int = Field(
         default=400, ge=100, le=2000, description="Silent milliseconds in a row that end speech."
     )
+    max_call_s: float = Field(
+        default=3600.0, ge=60, le=86400, description="Seconds after which a call is ended."
+    )
+    silent_caller_s: float = Field(
+        default=300.0, ge=30, le=86400, description="Seconds without the caller speaking that end a call."
+    )
     uplink_chunk_ms: int = Field(
         default=40, ge=20, le=200, description="Milliseconds of audio in a chunk to the model."
     )

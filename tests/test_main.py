@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from transport.clock import SystemClock
 from transport.server import Parts
 from transport.settings import ServerSettings
 from transport.simulation.settings import DemoSettings
+from transport.tokens import BridgeTokens
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "rules" / "it" / "examples"
@@ -64,7 +66,7 @@ direction = "inbound"
 @pytest.fixture(autouse=True)
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    for name in ("GEMINI_API_KEY", "DATABASE_URL"):
+    for name in ("GEMINI_API_KEY", "DATABASE_URL", "BRIDGE_TOKENS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -280,8 +282,52 @@ def test_serve_on_an_address_that_is_not_ours_says_so(
     monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
     monkeypatch.setenv("VBS_GEMINI__EMULATOR", "true")
     monkeypatch.setenv("VBS_SERVER__HOST", "192.0.2.1")
+    monkeypatch.setenv("BRIDGE_TOKENS", "a-token-of-24-characters")
     assert main(["serve"]) == 2
     assert "192.0.2.1:8080 cannot be listened on: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "phones.example"])
+def test_serve_off_loopback_without_a_token_is_refused(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
+    monkeypatch.setenv("VBS_GEMINI__EMULATOR", "true")
+    monkeypatch.setenv("VBS_SERVER__HOST", host)
+    assert main(["serve"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert host in line and "set BRIDGE_TOKENS" in line
+    assert not (tmp_path / "booking.db").exists()
+
+
+def test_a_token_too_weak_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VBS_GEMINI__EMULATOR", "true")
+    monkeypatch.setenv("BRIDGE_TOKENS", "a-token-of-24-characters, k3y")
+    assert main(["serve"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "token 2 of 2" in line and "k3y" not in line
+
+
+def test_a_bridge_token_is_printed_and_opens_the_door_as_long_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bridge-token"]) == 2
+    assert "set BRIDGE_TOKENS" in capsys.readouterr().err
+    monkeypatch.setenv("BRIDGE_TOKENS", "a-token-of-24-characters")
+    assert main(["bridge-token", "--minutes", "10"]) == 0
+    token, tokens = capsys.readouterr().out.strip(), BridgeTokens("a-token-of-24-characters")
+    now = SystemClock().now()
+    assert tokens.admit({}, {"token": token}, now + timedelta(minutes=9))
+    assert not tokens.admit({}, {"token": token}, now + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("minutes", ["0", "1441", "-5", "soon", "٣"])
+def test_a_bridge_token_lasts_no_odd_time(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bridge-token", "--minutes", minutes])
+    assert "minutes" in capsys.readouterr().err
 
 
 def test_the_demo_on_a_taken_port_that_was_asked_for_says_so(

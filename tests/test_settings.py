@@ -120,6 +120,7 @@ def test_what_is_wrong_is_refused_with_key_value_and_what_is_allowed(
         ('gemini_api_key = "k3y"', "GEMINI_API_KEY"),
         ('GEMINI_API_KEY = "k3y"', "GEMINI_API_KEY"),
         ('[gemini]\napi_key = "k3y"', "GEMINI_API_KEY"),
+        ('[bridge]\nbridge_tokens = "k3y"', "BRIDGE_TOKENS"),
         ('[storage]\ndatabase_url = "postgresql://me:k3y@db/x"', "DATABASE_URL"),
         ('[storage]\nurl = "postgresql://me:k3y@db/x"', "DATABASE_URL"),
     ],
@@ -146,7 +147,7 @@ def test_what_an_unknown_key_holds_is_not_shown(
     (line,) = problems(tmp_path, text)
     assert "unknown key (allowed: " in line
     assert "k3y" not in line
-    assert ("GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY" in line) is points_to_environment
+    assert ("GEMINI_API_KEY, DATABASE_URL, JOURNAL_KEY and BRIDGE_TOKENS" in line) is points_to_environment
 
 
 def test_an_unknown_variable_that_looks_secret_points_to_the_right_ones(
@@ -155,7 +156,10 @@ def test_an_unknown_variable_that_looks_secret_points_to_the_right_ones(
     monkeypatch.setenv("VBS_GEMINI_API_KEY", "k3y")
     monkeypatch.setenv("VBS_GEMINI__TOKEN", "k3y")
     lines = problems(tmp_path, "")
-    assert ["GEMINI_API_KEY, DATABASE_URL and JOURNAL_KEY" in line for line in lines] == [True, True]
+    assert ["GEMINI_API_KEY, DATABASE_URL, JOURNAL_KEY and BRIDGE_TOKENS" in line for line in lines] == [
+        True,
+        True,
+    ]
     assert not any("k3y" in line for line in lines)
 
 

@@ -15,7 +15,10 @@ from engine.ports import Clock
 from transport.bridge.calls import ActiveCalls
 from transport.bridge.dialects import DIALECTS
 from transport.bridge.endpoint import Answer, BridgeEndpoint
+from transport.door import Door
+from transport.errors import TransportError
 from transport.settings import BridgeSettings, ServerSettings
+from transport.tokens import BridgeTokens
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +28,30 @@ class Parts:
     """What the server is put together from.
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
-    written; `pages` adds the console's routes, if there is a console.
+    written; `pages` adds the console's routes, if there is a console; `tokens` are asked of bridges.
     """
 
     answer: Answer
     clock: Clock
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
+    tokens: BridgeTokens | None = None
+
+
+class ExposedError(TransportError):
+    """Raised when a server would answer anybody on a network."""
 
 
 CALLS: web.AppKey[ActiveCalls] = web.AppKey("calls", ActiveCalls)
+DOOR: web.AppKey[Door] = web.AppKey("door", Door)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
     """The application: a path for each bridge dialect, `/healthz` and the console's pages."""
-    app = web.Application()
+    door = Door(parts.tokens, parts.clock, most=parts.bridge.max_calls)
+    app = web.Application(middlewares=[door.middleware()])
+    app[DOOR] = door
     app[CALLS] = ActiveCalls()
     app[CLOCK] = parts.clock
     for path, dialect in DIALECTS.items():
@@ -52,12 +63,22 @@ def init_app(parts: Parts) -> web.Application:
     return app
 
 
+def refuse_exposed(settings: ServerSettings, *, locked: bool) -> None:
+    """Raises ExposedError for an address off loopback when bridges are asked for no token (`locked` is false)."""
+    if not locked and not settings.loopback:
+        raise ExposedError(
+            f"{settings.host} can be reached from a network, and no token is asked for: set BRIDGE_TOKENS in the "
+            "environment, or listen on 127.0.0.1"
+        )
+
+
 @asynccontextmanager
 async def running(app: web.Application, settings: ServerSettings) -> AsyncIterator[str]:
     """Serve `app` inside the `async with`; gives its address, "http://host:port". Leaving it drains calls.
 
-    Raises OSError when the address cannot be bound.
+    Raises OSError when the address cannot be bound, ExposedError as `refuse_exposed` does.
     """
+    refuse_exposed(settings, locked=app[DOOR].locked)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from typing import Literal
 
@@ -26,6 +27,24 @@ class ServerSettings(BaseModel):
         description="Name among the servers of one database, the same after a restart; empty: host and port.",
     )
 
+    pages: Literal["loopback", "always", "never"] = Field(
+        default="loopback",
+        description="Where to serve the pages, which ask for no password: loopback, always, never.",
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach us; a name other than localhost is taken for an outside one."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether the pages are served here."""
+        return self.pages == "always" or (self.pages == "loopback" and self.loopback)
+
     @property
     def identity(self) -> str:
         """What this server is called in the store."""
@@ -45,6 +64,21 @@ class BridgeSettings(BaseModel):
     )
     max_message_bytes: int = Field(
         default=1 << 20, ge=4096, le=8 << 20, description="Largest WebSocket message accepted, in bytes."
+    )
+    max_calls: int = Field(
+        default=300, ge=1, le=10000, description="Calls at once in one process; a further one gets a 503."
+    )
+    max_frames_per_s: int = Field(
+        default=200,
+        ge=20,
+        le=10000,
+        description="Frames a second a bridge may send for long; then its call ends.",
+    )
+    max_bytes_per_s: int = Field(
+        default=131072,
+        ge=32768,
+        le=8 << 20,
+        description="Bytes a second a bridge may send for long; then its call ends.",
     )
     downlink_rate: Literal[8000, 16000, 24000] = Field(
         default=24000, description="Sample rate in Hz of the audio sent to the bridge; 24000 passes through."

@@ -671,6 +671,40 @@ async def test_a_model_that_cannot_be_reached_ends_the_call(caplog: pytest.LogCa
     assert scene.phone.hung_up
 
 
+async def test_a_caller_who_never_speaks_is_not_waited_for_for_ever() -> None:
+    scene = Scene(silent_caller_s=60)
+    await scene.start()
+    await scene.says(READBACK, 2000)
+    await scene.clock.advance(59)
+    assert not scene.phone.hung_up
+    end = await scene.over(8)
+    assert end.reason == "the caller has not spoken for 60 s"
+    assert scene.phone.hung_up
+
+
+async def test_every_word_and_every_key_of_the_caller_counts_as_speaking() -> None:
+    scene = Scene(silent_caller_s=60)
+    await scene.start()
+    for _ in range(3):
+        await scene.clock.advance(40)
+        await scene.speaks()
+        await scene.clock.advance(40)
+        scene.phone.inbox.put_nowait(Dtmf("5"))
+        await settle()
+    assert not scene.phone.hung_up
+    assert (await scene.over(70)).reason == "the caller has not spoken for 60 s"
+
+
+async def test_a_call_that_lasts_too_long_is_ended() -> None:
+    scene = Scene(max_call_s=120)
+    await scene.start()
+    for _ in range(4):
+        await scene.clock.advance(29)
+        await scene.speaks()
+    assert not scene.phone.hung_up
+    assert (await scene.over(15)).reason == "longer than 120 s"
+
+
 async def test_nothing_is_left_running() -> None:
     scene = Scene()
     await scene.start()

@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 
 from engine.ports import Clock
+from transport.bridge.allowance import Allowance
 from transport.bridge.line import BridgeLine, Pace
 from transport.bridge.metadata import CallMetadata
 from transport.errors import BridgeError, MetadataError
@@ -38,6 +39,9 @@ class Connection(ABC):
         self._request = request
         self._clock = clock
         self._heard_at = clock.monotonic()
+        self._allowance = Allowance(
+            clock, frames_per_s=settings.max_frames_per_s, bytes_per_s=settings.max_bytes_per_s
+        )
         self._closing: asyncio.Task[None] | None = None
         self.socket = web.WebSocketResponse(
             protocols=self.protocols,
@@ -125,7 +129,7 @@ class Connection(ABC):
 
     async def _described(self) -> CallMetadata:
         while True:
-            frame = await self.socket.receive()
+            frame = await self._frame()
             if frame.type is aiohttp.WSMsgType.TEXT:
                 metadata = self.describe(frame.data)
                 if metadata is not None:
@@ -136,11 +140,18 @@ class Connection(ABC):
                 raise MetadataError("audio came before the metadata", code=1008)
             raise MetadataError("the connection was closed before the metadata", code=1000)
 
+    async def _frame(self) -> aiohttp.WSMessage:
+        """The next frame. Raises BridgeError when the bridge sends more than it may."""
+        frame = await self.socket.receive()
+        if frame.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+            self._allowance.spend(len(frame.data))
+        return frame
+
     async def _read_frames(self, line: BridgeLine) -> None:
         tcp = self._request.transport.get_extra_info("socket") if self._request.transport else None
         goes_on = True
         while goes_on:
-            frame = await self.socket.receive()
+            frame = await self._frame()
             self._heard_at = self._clock.monotonic()
             self._check(frame)
             if tcp is not None and _QUICKACK is not None:
