@@ -35,6 +35,7 @@ from transport.simulation.gemini_emulator_live import EmulatedCall
 from transport.simulation.gemini_emulator_script import Script
 from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.persona import Persona, Reaction, Reply
+from transport.simulation.wire import WIRES
 
 ROOT = Path(__file__).parents[2]
 ROME = ZoneInfo("Europe/Rome")
@@ -62,6 +63,8 @@ class Part:
     script: Script = field(default_factory=Script)
     free: tuple[str, ...] = FREE
     patience_s: float = 9.0
+    dialect: str = "fork"
+    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,12 @@ class LineUp:
         self.scripts.update({name: part.script for name, part in played.items()})
         callers = {
             name: SimulatedCaller(
-                f"{self.url}/bridge/fork",
+                self.url + WIRES[part.dialect].path,
                 dialled[name],
                 part.persona,
                 self.clock,
+                dialect=part.dialect,
+                rate=part.rate,
                 patience_s=part.patience_s,
             )
             for name, part in played.items()

@@ -1,4 +1,4 @@
-"""A simulated caller behind a simulated bridge: mod_audio_fork's side of the wire, with sound for a voice."""
+"""A simulated caller behind a simulated bridge of any dialect, with sound for a voice."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import aiohttp
 
 from engine.ports import Clock
 from transport.simulation.modem import END_OF_UTTERANCE, SPOILT_WORD, Demodulator, modulate
 from transport.simulation.persona import Conversation, Persona, Reply
-
-SUBPROTOCOL = "audio.jambonz.org"
+from transport.simulation.wire import WIRES, BreachError, ClearMarks, HangUp, Kill, Mark, Sound, Wire
 
 _FRAME_S = 0.02
-_DOWNLINK_RATE = 24000
-_FRAME_DOWN = int(_DOWNLINK_RATE * _FRAME_S) * 2
-_PREBUFFER = _DOWNLINK_RATE * 160 // 1000 * 2  # bytes the module keeps before it begins to play
 _SLIP_S = 0.1  # how far a frame may be late before the frames after it are late too
 _AUDIBLE = 300  # of 32768
 _CLOSE_TIMEOUT_S = 3.0
@@ -88,13 +84,15 @@ class CallRecord:
 
 
 class Playout:
-    """The bridge module's own play buffer: L16 at 24 kHz in, 20 ms frames out.
+    """The bridge's own play buffer: L16 at `rate` Hz in, 20 ms frames out.
 
-    Like the real one it waits until 160 ms are there before it begins, and again after it ran dry: a shorter
-    rest stays stuck.
+    Like the real mod_audio_fork it waits until `prebuffer_ms` are there before it begins, and again after it
+    ran dry: a shorter rest stays stuck.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = 24000, prebuffer_ms: int = 160) -> None:
+        self._frame = int(rate * _FRAME_S) * 2
+        self._prebuffer = rate * prebuffer_ms // 1000 * 2
         self._sound = bytearray()
         self._taken = 0  # bytes played since the beginning
         self._marks: deque[tuple[int, str]] = deque()
@@ -123,24 +121,25 @@ class Playout:
 
     def take(self) -> tuple[bytes, list[str]]:
         """The next 20 ms (silence when there is nothing to play) and the marks passed with it."""
-        if not self._playing and len(self._sound) < _PREBUFFER:
-            return bytes(_FRAME_DOWN), []
-        frame = bytes(self._sound[:_FRAME_DOWN])
-        del self._sound[:_FRAME_DOWN]
+        if not self._playing and len(self._sound) < self._prebuffer:
+            return bytes(self._frame), []
+        frame = bytes(self._sound[: self._frame])
+        del self._sound[: self._frame]
         self._taken += len(frame)
         self._playing = bool(self._sound)
         passed = []
         while self._marks and self._marks[0][0] <= self._taken:
             passed.append(self._marks.popleft()[1])
-        return frame.ljust(_FRAME_DOWN, b"\0"), passed
+        return frame.ljust(self._frame, b"\0"), passed
 
 
 class SimulatedCaller:
     """One call of one persona. `run` plays it; `record` can be watched meanwhile.
 
-    `url` is the bridge path of the server (ws://…/bridge/fork), `rate` the uplink's 8000 or 16000 Hz,
-    `reply_pause_ms` how long the assistant must be silent before the caller answers, `patience_s` how long
-    nobody speaks before the caller asks "Pronto?" (twice, then once more and hangs up). Times are of `clock`.
+    `url` is the bridge path of the server (ws://…/bridge/fork), `dialect` one of `WIRES`, `rate` the uplink's
+    8000 or 16000 Hz (None: what is usual for the dialect), `reply_pause_ms` how long the assistant must be
+    silent before the caller answers, `patience_s` how long nobody speaks before the caller asks "Pronto?"
+    (twice, then once more and hangs up). Times are of `clock`.
     """
 
     def __init__(
@@ -150,7 +149,8 @@ class SimulatedCaller:
         persona: Persona,
         clock: Clock,
         *,
-        rate: int = 16000,
+        dialect: str = "fork",
+        rate: int | None = None,
         reply_pause_ms: int = 500,
         patience_s: float = 9.0,
         timeout_s: float = 75.0,
@@ -159,12 +159,13 @@ class SimulatedCaller:
         self._dialled = dialled
         self._conversation = Conversation(persona)
         self._clock = clock
-        self._rate = rate
+        self._rate = rate or WIRES[dialect].usual_rate
+        self._wire: Wire = WIRES[dialect](dialled, self._rate)
         self._reply_pause_s = reply_pause_ms / 1000
         self._patience_s = patience_s
         self._timeout_s = timeout_s
-        self._playout = Playout()
-        self._ear = Demodulator(_DOWNLINK_RATE)
+        self._playout = Playout(self._wire.down_rate, self._wire.prebuffer_ms)
+        self._ear = Demodulator(self._wire.down_rate)
         self._mouth: deque[bytes] = deque()  # frames still to be spoken
         self._hang_up_after = False
         self._deaf = False  # to the rest of an utterance that was talked over
@@ -181,17 +182,20 @@ class SimulatedCaller:
         """Play the call to its end. Raises aiohttp.ClientError when the server does not take it."""
         async with session.ws_connect(
             self._url,
-            protocols=(SUBPROTOCOL,),
+            protocols=self._wire.protocols,
             max_msg_size=0,
             compress=0,
             timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
         ) as ws:
-            await ws.send_str(self._dialled.metadata(self._rate))
+            for frame in self._wire.hello():
+                await ws.send_str(frame)
             listening = asyncio.create_task(self._listen(ws))
             try:
                 await self._speak(ws)
             finally:
                 with suppress(ConnectionError, aiohttp.ClientError):
+                    if (goodbye := self._wire.goodbye()) is not None and not ws.closed:
+                        await ws.send_str(goodbye)
                     await ws.close()
                 listening.cancel()
                 with suppress(asyncio.CancelledError):
@@ -203,42 +207,31 @@ class SimulatedCaller:
 
     async def _listen(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         async for message in ws:
-            if message.type is aiohttp.WSMsgType.BINARY:
-                self._take_audio(message.data)
-            elif message.type is aiohttp.WSMsgType.TEXT:
-                await self._take_command(ws, message.data)
+            if message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                try:
+                    await self._obey(ws, message.data)
+                except BreachError as breach:
+                    self.record.problems.append(str(breach))
         self._end("server")
 
-    def _take_audio(self, pcm: bytes) -> None:
-        if len(pcm) % 2:
-            self.record.problems.append(f"{len(pcm)} bytes of audio are no whole samples")
-            return
-        if -1 in memoryview(pcm).cast("h"):
-            self.record.problems.append("a sample of -1, which the module takes for a mark")
-        self._playout.put(pcm)
-
-    async def _take_command(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
-        try:
-            command: dict[str, Any] = json.loads(text)
-            kind = command["type"]
-        except (ValueError, KeyError, TypeError):
-            self.record.problems.append("a text frame that is no command")
-            return
-        if kind == "killAudio":
-            self.record.kills += 1
-            await self._report_marks(ws, self._playout.kill(), "cleared")
-        elif kind == "mark":
-            self._playout.mark(str(command["data"]["name"]))
-        elif kind == "clearMarks":
-            await self._report_marks(ws, self._playout.clear_marks(), "cleared")
-        elif kind == "disconnect":
-            self._end("server")
-        else:
-            self.record.problems.append(f"an unknown command {kind!r}")
+    async def _obey(self, ws: aiohttp.ClientWebSocketResponse, frame: str | bytes) -> None:
+        match self._wire.take(frame):
+            case Sound(pcm):
+                self._playout.put(pcm)
+            case Kill():
+                self.record.kills += 1
+                if self._wire.kills:
+                    await self._report_marks(ws, self._playout.kill(), "cleared")
+            case Mark(name):
+                self._playout.mark(name)
+            case ClearMarks():
+                await self._report_marks(ws, self._playout.clear_marks(), "cleared")
+            case HangUp():
+                self._end("server")
 
     async def _report_marks(self, ws: aiohttp.ClientWebSocketResponse, names: list[str], event: str) -> None:
         for name in names:
-            await ws.send_json({"type": "mark", "data": {"name": name, "event": event}})
+            await ws.send_str(self._wire.marked(name, event))
 
     # --- what the caller does --------------------------------------------------------------------
 
@@ -249,7 +242,8 @@ class SimulatedCaller:
         silence = bytes(int(self._rate * _FRAME_S) * 2)
         with suppress(ConnectionError, aiohttp.ClientError):
             while not self.record.ended_by and not ws.closed:
-                await ws.send_bytes(self._mouth.popleft() if self._mouth else silence)
+                frame_up = self._wire.up(self._mouth.popleft() if self._mouth else silence)
+                await (ws.send_str(frame_up) if isinstance(frame_up, str) else ws.send_bytes(frame_up))
                 frame, marks = self._playout.take()
                 await self._report_marks(ws, marks, "playout")
                 now = self._clock.monotonic()

@@ -12,10 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from transport.simulation.caller import SUBPROTOCOL, CallRecord, Dialled, Playout, SimulatedCaller
+from transport.simulation.caller import CallRecord, Dialled, Playout, SimulatedCaller
 from transport.simulation.clock import ScaledClock
 from transport.simulation.modem import END_OF_UTTERANCE, Demodulator, modulate
 from transport.simulation.persona import Interruption, Persona, Reaction, Reply
+from transport.simulation.wire import SUBPROTOCOL
 
 SPEED = 4
 TAIL = bytes(24000 // 5 * 2)
