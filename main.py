@@ -59,6 +59,7 @@ from transport.gemini.client import make_client
 from transport.gemini.extractor import GeminiExtractor
 from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
+from transport.metrics import Metrics
 from transport.server import Parts, init_app, refuse_exposed, running, serve
 from transport.settings import BridgeSettings, ServerSettings
 from transport.simulation.clock import ScaledClock
@@ -259,6 +260,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
         shelf = Shelf(settings.rules.directory, database, clock.now)
         await shelf.open()
         await stack.enter_async_context(_beside(shelf.watch(clock, settings.rules.look_s), "rules"))
+        metrics = Metrics()
         breaker = Breaker(clock, failures=gemini.extraction_failures, rest_s=gemini.extraction_rest_s)
         yield Switchboard(
             database=database,
@@ -266,10 +268,11 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             model=GeminiLive(client, gemini),
             shelf=shelf,
             extractor=lambda rulebook: breaker.guard(
-                GeminiExtractor(client, gemini, rulebook.extraction, clock)
+                metrics.timed(GeminiExtractor(client, gemini, rulebook.extraction, clock), clock)
             ),
             settings=engine,
             server=settings.server.identity,
+            metrics=metrics,
         )
 
 
@@ -340,6 +343,7 @@ def server_parts(board: Switchboard, settings: Settings) -> Parts:
         bridge=settings.bridge,
         pages=pages if settings.server.shows_pages else None,
         tokens=bridge_tokens(settings),
+        metrics=board.metrics,
     )
 
 

@@ -50,12 +50,13 @@ Record = Callable[[Turn], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, and how
-    many `keys` the caller pressed, which nothing answers to."""
+    """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, how
+    many `keys` the caller pressed, which nothing answers to, and how often the caller cut the assistant off."""
 
     reason: str
     dropped_ms: int = 0
     keys: int = 0
+    barge_ins: int = 0
 
 
 class Call:
@@ -98,6 +99,7 @@ class Call:
         self._uplink_ready = asyncio.Event()
         self._dropped_ms = 0
         self._keys = 0
+        self._barge_ins = 0
         self._ends_at = 0.0  # like the next two of the monotonic clock: when it has lasted too long
         self._spoken_at = 0.0  # when the caller was last heard to speak
         self._covered_until = 0.0  # up to when the uplink has been fed
@@ -165,7 +167,7 @@ class Call:
             log.warning(
                 "call %s: %d ms of caller audio dropped, the model took no more", self._id, self._dropped_ms
             )
-        return CallEnd(self._reason, self._dropped_ms, self._keys)
+        return CallEnd(self._reason, self._dropped_ms, self._keys, self._barge_ins)
 
     # --- inside ---
 
@@ -398,6 +400,7 @@ class Call:
         if self._current is not None:
             self._dropping_until = now + timedelta(seconds=self._settings.interrupt_guard_s)
         if self._cut_off(now):
+            self._barge_ins += 1
             self._ask_analysis_within(self._settings.cut_off_wait_s)
 
     def _cut_off(self, now: datetime) -> bool:

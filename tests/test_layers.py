@@ -30,6 +30,7 @@ KEPT_TO = {
     "psycopg2": ("storage",),
     "sqlite3": ("storage",),
     "cryptography": ("storage",),
+    "prometheus_client": ("transport.metrics",),
     "aiohttp": ("transport",),
     "aiohttp_jinja2": ("transport",),
     "google": ("transport",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -13,18 +14,21 @@ from transport.tokens import BridgeTokens
 log = logging.getLogger(__name__)
 
 BRIDGES = "/bridge/"
+NUMBERS = "/metrics"
 _RETRY_AFTER_S = "5"
 
 
 class Door:
-    """An aiohttp middleware over every route of a bridge, whatever its dialect.
+    """An aiohttp middleware over every route of a bridge, whatever its dialect, and over the numbers.
 
     Without `tokens` everybody may come in; `most` is the number of calls at once. A call counts from its
-    handshake until all of it is written.
+    handshake until all of it is written. `refused` is told the reason of each refusal, one of a few words.
     """
 
-    def __init__(self, tokens: BridgeTokens | None, clock: Clock, *, most: int) -> None:
-        self._tokens, self._clock, self._most = tokens, clock, most
+    def __init__(
+        self, tokens: BridgeTokens | None, clock: Clock, *, most: int, refused: Callable[[str], None]
+    ) -> None:
+        self._tokens, self._clock, self._most, self._refused = tokens, clock, most, refused
         self._inside = 0
 
     @property
@@ -38,20 +42,28 @@ class Door:
         @web.middleware
         async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
             resource = request.match_info.route.resource
-            if resource is None or not resource.canonical.startswith(BRIDGES):
-                return await handler(request)
-            return self._refusal(request) or await self._let_in(request, handler)
+            path = "" if resource is None else resource.canonical
+            if path.startswith(BRIDGES):
+                return self._stranger(request) or self._full() or await self._let_in(request, handler)
+            if path == NUMBERS:
+                return self._stranger(request) or await handler(request)
+            return await handler(request)
 
         return ask
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    def _stranger(self, request: web.Request) -> web.Response | None:
         if self._tokens is not None and not self._tokens.admit(
             request.headers, request.query, self._clock.now()
         ):
-            log.warning("a bridge was refused: it showed no valid token")
+            self._refused("no_token")
+            log.warning("a request was refused: it showed no valid token")
             asked = {"WWW-Authenticate": 'Basic realm="bridge"'}
             return web.json_response({"error": "no valid token"}, status=401, headers=asked)
+        return None
+
+    def _full(self) -> web.Response | None:
         if self._inside >= self._most:
+            self._refused("too_many_calls")
             log.warning("a call was refused: %d go on already", self._inside)
             return web.json_response(
                 {"error": "too many calls"}, status=503, headers={"Retry-After": _RETRY_AFTER_S}

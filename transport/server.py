@@ -15,8 +15,9 @@ from engine.ports import Clock
 from transport.bridge.calls import ActiveCalls
 from transport.bridge.dialects import DIALECTS
 from transport.bridge.endpoint import Answer, BridgeEndpoint
-from transport.door import Door
+from transport.door import NUMBERS, Door
 from transport.errors import TransportError
+from transport.metrics import CONTENT_TYPE, Metrics
 from transport.settings import BridgeSettings, ServerSettings
 from transport.tokens import BridgeTokens
 
@@ -28,7 +29,8 @@ class Parts:
     """What the server is put together from.
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
-    written; `pages` adds the console's routes, if there is a console; `tokens` are asked of bridges.
+    written; `pages` adds the console's routes, if there is a console; `tokens` are asked of bridges;
+    `metrics` is where things are counted.
     """
 
     answer: Answer
@@ -36,6 +38,7 @@ class Parts:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
     tokens: BridgeTokens | None = None
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 class ExposedError(TransportError):
@@ -48,16 +51,20 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
-    """The application: a path for each bridge dialect, `/healthz` and the console's pages."""
-    door = Door(parts.tokens, parts.clock, most=parts.bridge.max_calls)
+    """The application: a path for each bridge dialect, `/healthz`, `/metrics` and the console's pages."""
+    numbers = parts.metrics
+    most, refused = parts.bridge.max_calls, numbers.refused_at_the_door
+    door = Door(parts.tokens, parts.clock, most=most, refused=refused)
     app = web.Application(middlewares=[door.middleware()])
     app[DOOR] = door
-    app[CALLS] = ActiveCalls()
+    app[CALLS] = ActiveCalls(began=numbers.line_begins, ended=numbers.line_ends)
     app[CLOCK] = parts.clock
     for path, dialect in DIALECTS.items():
         endpoint = BridgeEndpoint(dialect, parts.answer, parts.clock, parts.bridge)
         app.router.add_get(path, _calls_of(endpoint))
     app.router.add_get("/healthz", _healthz)
+    app.router.add_get(NUMBERS, _numbers_of(numbers))
+    app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
     if parts.pages is not None:
         parts.pages(app)
     return app
@@ -127,6 +134,13 @@ def _calls_of(endpoint: BridgeEndpoint) -> Callable[[web.Request], Awaitable[web
         if calls.draining:
             return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
         return await endpoint.handle(request, calls)
+
+    return handle
+
+
+def _numbers_of(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=metrics.page(), headers={"Content-Type": CONTENT_TYPE})
 
     return handle
 

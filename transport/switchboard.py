@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from engine.call import Call
+from engine.call import Call, CallEnd
 from engine.conversation import Conversation
 from engine.ports import Clock, Extractor, Line, LiveModel
 from engine.prompt import fill_prompt
@@ -23,6 +23,7 @@ from storage.people import ConsultantRecord
 from transport.audio.energy import EnergyDetector
 from transport.bridge.metadata import CallMetadata
 from transport.errors import BridgeError
+from transport.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _HORIZON = timedelta(days=30)
@@ -53,13 +54,16 @@ class Switchboard:
     settings: EngineSettings
     server: str | None = None
     live: set[str] = field(default_factory=set)
+    metrics: Metrics = field(default_factory=Metrics)
 
     async def answer(self, line: Line, metadata: CallMetadata) -> None:
         """Run one call from its connection to its end. Raises what keeps it from being set up."""
         rulebook = self.shelf.current()
         opened = await self.database.run(lambda: self._open(metadata, rulebook))
         conversation = opened.conversation
-        supervisor = Supervisor(conversation, self.database, rulebook, self.extractor(rulebook))
+        supervisor = Supervisor(
+            conversation, self.database, rulebook, self.extractor(rulebook), watch=self.metrics.analysed
+        )
         call = Call(
             conversation.id,
             line=line,
@@ -71,15 +75,16 @@ class Switchboard:
             settings=self.settings,
             record=lambda turn: self.database.run(lambda: calls.record_turns(conversation.id, [turn])),
         )
-        reason = "error"
+        end = CallEnd("error")
         self.live.add(conversation.id)
         try:
-            reason = (await call.run()).reason
+            end = await call.run()
         finally:
             # A call that is torn down still lets go of its hold and is closed in the store; if the store does
             # not answer now, its lease runs out.
             self.live.discard(conversation.id)
-            await asyncio.shield(supervisor.finish(self.clock.now(), reason))
+            self.metrics.call_ends(end)
+            await asyncio.shield(supervisor.finish(self.clock.now(), end.reason))
 
     def _detector(self) -> EnergyDetector:
         tuned = self.settings

@@ -129,7 +129,7 @@ async def test_a_call_through_the_whole_voice_path() -> None:
         await ws.send_bytes(b"")
         end = await asyncio.wait_for(ends.get(), 5)
 
-    assert end == CallEnd("hangup")
+    assert end == CallEnd("hangup", barge_ins=1)
     assert [turn.text for turn in supervisor.last] == [
         "Che giorno preferisce?",
         "mercoledì",

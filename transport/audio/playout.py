@@ -87,6 +87,7 @@ class Playout:
         self._waiting: deque[_Turn] = deque()
         self._plays_until_ms = 0.0  # of the monotonic clock: when the bridge runs dry
         self._kill = False
+        self.underruns = 0  # times the bridge ran dry within a turn
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -201,6 +202,7 @@ class Playout:
             if len(state.queued) < self._bytes_of(size) and not state.ended:
                 await self._idle()
                 return
+            self.underruns += bool(state.runs)
         pcm = bytes(state.queued[: self._bytes_of(size)])
         del state.queued[: len(pcm)]
         ms = len(pcm) / self._bytes_per_ms

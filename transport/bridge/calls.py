@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.ports import Clock
@@ -16,10 +17,12 @@ _WRITE_S = 15.0
 
 @dataclass(slots=True)
 class ActiveCalls:
-    """Running calls, and whether new ones are taken."""
+    """Running calls, and whether new ones are taken. `began` and `ended` are told of each call."""
 
     running: dict[asyncio.Task[None], BridgeLine] = field(default_factory=dict)
     draining: bool = False
+    began: Callable[[], None] = lambda: None
+    ended: Callable[[BridgeLine], None] = lambda _: None
 
     def __len__(self) -> int:
         return len(self.running)
@@ -27,7 +30,11 @@ class ActiveCalls:
     def add(self, call: asyncio.Task[None], line: BridgeLine) -> None:
         """Keep `call` until it is done."""
         self.running[call] = line
-        call.add_done_callback(lambda done: self.running.pop(done, None))
+        self.began()
+        call.add_done_callback(self._over)
+
+    def _over(self, call: asyncio.Task[None]) -> None:
+        self.ended(self.running.pop(call))
 
     async def drain(self, clock: Clock, seconds: float) -> None:
         """Take no new call; let running ones end within `seconds`, then hang up what is left."""

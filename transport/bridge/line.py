@@ -107,11 +107,20 @@ class BridgeLine:
             log.info("call %s: the bridge takes no more audio: %s", self._call_id, type(error).__name__)
         finally:
             await self._playout.close()
-            if self._dropped_bytes:
-                ms = self._dropped_bytes * 1000 // (UPLINK_RATE * 2)
+            if ms := self.dropped_ms:
                 log.warning(
                     "call %s: %d ms of caller audio dropped, nobody read it in time", self._call_id, ms
                 )
+
+    @property
+    def dropped_ms(self) -> int:
+        """Milliseconds of caller audio that nobody read in time."""
+        return self._dropped_bytes * 1000 // (UPLINK_RATE * 2)
+
+    @property
+    def underruns(self) -> int:
+        """How often the bridge ran dry within a turn."""
+        return self._playout.underruns
 
     # --- engine.ports.Line ---------------------------------------------------------------------------------
 

@@ -94,6 +94,20 @@ async def test_an_underrun_is_not_played_time(playout: Playout, clock: VirtualCl
     assert playout.played_ms(1) == pytest.approx(300, abs=1)
 
 
+async def test_only_a_gap_within_a_turn_is_an_underrun(playout: Playout, clock: VirtualClock) -> None:
+    playout.play(1, audio(400))
+    await clock.advance(1)
+    assert playout.underruns == 0, "it may have been all there is"
+    playout.play(1, audio(400))
+    playout.end_turn(1)
+    await clock.advance(2)
+    assert playout.underruns == 1
+    playout.play(2, audio(400))
+    playout.end_turn(2)
+    await clock.advance(2)
+    assert playout.underruns == 1
+
+
 async def test_drained_when_played_and_silence_follows(
     playout: Playout, bridge: Bridge, clock: VirtualClock
 ) -> None:
