@@ -107,36 +107,26 @@ class Ours:
 
 
 class Raw:
-    """The same with a connection a thread, or on SQLite one for all."""
+    """The same with a connection a worker, or on SQLite one for all."""
 
-    def __init__(self, connect: Callable[[], RawStore], shared: bool) -> None:
-        self._own = threading.local()
-        self._shared = connect() if shared else None
-        self._connect = connect
-        self._opened: list[RawStore] = [self._shared] if self._shared else []
-
-    @property
-    def _store(self) -> RawStore:
-        if self._shared is not None:
-            return self._shared
-        if not hasattr(self._own, "store"):
-            self._own.store = self._connect()
-            self._opened.append(self._own.store)
-        store: RawStore = self._own.store
-        return store
+    def __init__(self, connect: Callable[[], RawStore], seats: list[Seat], shared: bool) -> None:
+        one = connect() if shared else None
+        self._stores = {seat.number: one or connect() for seat in seats}
 
     def propose(self, seat: Seat, start: datetime) -> str | None:
-        return self._store.propose(seat.consultant, seat.conversation, seat.client, start, MINUTES, NOW)
+        store = self._stores[seat.number]
+        return store.propose(seat.consultant, seat.conversation, seat.client, start, MINUTES, NOW)
 
     def confirm(self, seat: Seat, token: str) -> str | None:
-        made = self._store.confirm(token, seat.conversation, seat.client, NOW)
+        made = self._stores[seat.number].confirm(token, seat.conversation, seat.client, NOW)
         return None if made is None else str(made[0])
 
     def move(self, seat: Seat, booking: str, start: datetime) -> bool:
-        return self._store.reschedule(booking, seat.conversation, seat.client, start, NOW) is not None
+        store = self._stores[seat.number]
+        return store.reschedule(booking, seat.conversation, seat.client, start, NOW) is not None
 
     def close(self) -> None:
-        for store in self._opened:
+        for store in set(self._stores.values()):
             store.connection.close()
 
 
@@ -194,14 +184,22 @@ def measure(doing: str, side: Side, seats: list[Seat], seconds: float) -> tuple[
 
     def work(seat: Seat) -> tuple[float, float, list[float]]:
         steps = DOINGS[doing](side, seat)
-        next(steps)  # connections and caches are not measured
+        try:
+            next(steps)  # connections and caches are not measured
+        except BaseException:
+            ready.abort()  # else the others would wait for this one
+            raise
         ready.wait()
         begun = time.perf_counter()
         took = list(itertools.takewhile(lambda _: time.perf_counter() - begun < seconds, steps))
         return begun, time.perf_counter(), took
 
     with ThreadPoolExecutor(len(seats)) as threads:
-        done = list(threads.map(work, seats))
+        asked = [threads.submit(work, seat) for seat in seats]
+    for error in (each.exception() for each in asked):
+        if error is not None and not isinstance(error, threading.BrokenBarrierError):
+            raise error
+    done = [each.result() for each in asked]
     wall = max(end for _, end, _ in done) - min(begun for begun, _, _ in done)
     took = [each for _, _, some in done for each in some]
     return COMMITS[doing] * len(took) / wall, took
@@ -271,10 +269,8 @@ def run(kind: str, workers: list[int], rounds: int, seconds: float, console: Con
             with Database(settings) as database:
                 database.migrate()
                 seats = database.run_blocking(lambda number=count: furnish(number))
-                sides: dict[str, Side] = {
-                    "ours": Ours(database),
-                    "raw": Raw(connect, shared=kind == "sqlite"),
-                }
+                raw = Raw(connect, seats, shared=kind == "sqlite")
+                sides: dict[str, Side] = {"ours": Ours(database), "raw": raw}
                 found: dict[tuple[str, str], list[tuple[float, list[float]]]] = {}
                 for number in range(rounds):
                     order = ("ours", "raw") if number % 2 else ("raw", "ours")
@@ -283,8 +279,6 @@ def run(kind: str, workers: list[int], rounds: int, seconds: float, console: Con
                             measure(doing, sides[name], [_afresh(seat) for seat in seats], seconds)
                         )
                         database.run_blocking(empty)
-                raw = sides["raw"]
-                assert isinstance(raw, Raw)
                 raw.close()
         console.print(_table(f"{words}; {count} workers", AIMS[kind], found))
 

@@ -1,4 +1,4 @@
-"""What all tests share: a Postgres server, and a Chromium, with a loud word when that one is not there."""
+"""What all tests share: a Postgres server, a Chromium, with a loud word when that one is not there, and patience."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.storage.postgres import Postgres
+
+# How long an example takes says more about what else runs on the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 NO_CHROMIUM = "there is no Chromium on this machine"
 

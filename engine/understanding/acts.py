@@ -21,6 +21,7 @@ _WITHOUT_CORE = _WITHOUT_NEGATION | {
 }
 _MOST_NOES = 8  # in a row, that are still one "no no no"
 _CORE = frozenset(core for cores in words.CORE.values() for core in cores)
+_CORE_BEGINS = frozenset(core[0] for core in _CORE)
 _LONGEST_CORE = max(map(len, _CORE))
 _STOPS_A_YES = frozenset({Act.CORRECT, Act.DENY, Act.HOLD_ON, Act.DROP})
 #: Which act wins where two phrases are equally long.
@@ -172,20 +173,21 @@ class _Clause:
     question: bool
 
 
+_DRAWN_OUT = re.compile(r"([a-z])\1{2,}")  # "sììì"
+
+
 class _Turn:
     """The words of a turn, cut into clauses at every punctuation mark."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.words: list[_Word] = []
-        last = 0
+        last, ascii_only = 0, text.isascii()
         for token in tokens(text):
             stop = _strongest(text[last : token.start])
-            plain = re.sub(r"([a-z])\1{2,}", r"\1", token.text)
-            accented = not text[token.start : token.end].isascii() or text[token.end : token.end + 1] in (
-                "'",
-                "’",
-            )
+            plain = _DRAWN_OUT.sub(r"\1", token.text) if len(token.text) > 2 else token.text
+            foreign = not (ascii_only or text[token.start : token.end].isascii())
+            accented = foreign or text[token.end : token.end + 1] in ("'", "’")
             stutter = (
                 self.words
                 and len(self.words[-1].text) == 1
@@ -216,7 +218,7 @@ def _turn_of(text: str) -> _Turn:
 
 
 def _strongest(gap: str) -> str:
-    return next((mark for mark in "?!.;:…," if mark in gap), "")
+    return "" if gap in ("", " ") else next((mark for mark in "?!.;:…," if mark in gap), "")
 
 
 def _clauses(turn_words: list[_Word], tail: str) -> list[_Clause]:
@@ -316,6 +318,7 @@ def _longest(turn: _Turn, index: _Index, first: int) -> _Match | None:
     return best
 
 
+@lru_cache(maxsize=1 << 15)  # all of a phrase file, which is often read again with little changed
 def folded(phrase: str) -> Phrase:
     """A phrase as `Phrases` holds it: its words, without case and accents."""
     return tuple(token.text for token in tokens(fold(phrase)))
@@ -327,6 +330,7 @@ def _hides_core(act: Act, phrase: Phrase) -> bool:
     return act in _WITHOUT_CORE and any(
         phrase[first:after] in _CORE
         for first in range(len(phrase))
+        if phrase[first] in _CORE_BEGINS
         for after in range(first + 1, min(len(phrase), first + _LONGEST_CORE) + 1)
     )
 

@@ -105,10 +105,9 @@ def find_digit_runs(text: str) -> tuple[DigitRun, ...]:
 
     A single digit counts only when nothing else was said ("Sette.").
     """
-    tokens = _tokens(text)
     runs = digit_runs(text)
     if len(runs) == 1 and len(runs[0].digits) == 1:
-        said = [t for t in tokens if t.text not in JOINERS]
+        said = [t for t in _tokens(text) if t.text not in JOINERS]
         return runs if len(said) == 1 else ()
     return tuple(run for run in runs if len(run.digits) > 1)
 
@@ -120,15 +119,14 @@ _BEGINNERS = frozenset({"+", "piu", *MULTIPLES, *TIMES})
 def digit_runs(text: str) -> tuple[DigitRun, ...]:
     """Runs of any length, cleaned of hours, days and years that merely stand beside them."""
     tokens = _tokens(text)
+    if not any(_may_begin(token.text) for token in tokens):
+        return ()
     masked = frozenset(at for match in _NOT_DIGITS.finditer(text) for at in range(*match.span()))
     runs: list[DigitRun] = []
     at = 0
     while at < len(tokens):
-        said = tokens[at].text
-        if said not in _BEGINNERS and not said[:1].isdigit() and said not in number_words():
-            at += 1
-            continue
-        piece = _piece(text, tokens, at, masked, opening=True)
+        begins = _may_begin(tokens[at].text)
+        piece = _piece(text, tokens, at, masked, opening=True) if begins else None
         if piece is None:
             at += 1
             continue
@@ -140,6 +138,10 @@ def digit_runs(text: str) -> tuple[DigitRun, ...]:
         if pieces:
             runs.append(run_of(text, pieces))
     return tuple(runs)
+
+
+def _may_begin(said: str) -> bool:
+    return said in _BEGINNERS or said[:1].isdigit() or said in number_words()
 
 
 def run_of(text: str, pieces: Sequence[Piece]) -> DigitRun:

@@ -13,9 +13,13 @@ from engine.understanding.mentions import DateMention, TimeMention
 from engine.understanding.readback import AssistantReading
 from engine.understanding.settling import WRONG_DAY, settle_time
 
+_NOTHING = Restated(frozenset(), frozenset(), frozenset(), frozenset())
+
 
 def restated_by(draft: Draft, heard: AssistantReading) -> Restated:
     """The days and times of a turn, against what is held now."""
+    if not (heard.dates or heard.times):
+        return _NOTHING
     day = draft.held.details.date
     days = {mention: day_of(draft, mention) for mention in heard.dates}
     explicit = {d for mention, d in days.items() if d is not None and not bare_weekday(mention)}
