@@ -159,7 +159,7 @@ def _consultant(consultant_id: int) -> ConsultantRecord:
     found = people.consultant(consultant_id)
     if found is None:
         raise UnknownConsultantError(
-            f"there is no consultant {consultant_id}: give the id of a stored one as customerData.consultantId"
+            f"there is no consultant {consultant_id}: let the bridge give the id of a stored one as consultantId"
         )
     return found
 
@@ -169,6 +169,6 @@ def _only_consultant() -> int:
     known = people.consultants()
     if len(known) != 1:
         raise UnknownConsultantError(
-            f"the bridge names no consultant and there are {len(known)}: send customerData.consultantId"
+            f"the bridge names no consultant and there are {len(known)}: let it send consultantId"
         )
     return known[0].id

@@ -14,6 +14,7 @@ from storage.calls import list_calls
 from tests.calls.lineup import OUR_NUMBER, WEDNESDAY_15, LineUp, Part, booker, line_up
 from transport.settings import BridgeSettings
 from transport.simulation.caller import Dialled
+from transport.simulation.wire import WIRES
 
 SECRET = "Mario Rossi 333 1234567"
 SILENCE = bytes(640)
@@ -26,6 +27,7 @@ class Junk:
     frames: tuple[str | bytes, ...]
     complaint: str
     described: bool = True
+    dialect: str = "fork"
 
 
 JUNK = {
@@ -33,6 +35,13 @@ JUNK = {
     "odd-audio": Junk((SILENCE, bytes(641)), "audio frame of odd length (641 bytes)"),
     "too-big": Junk((SILENCE, bytes(10 << 20)), "a frame is larger than 1048576 bytes"),
     "silent": Junk((), "nothing came for 4 s"),
+    "stream-odd": Junk((SILENCE, bytes(3)), "audio frame of odd length (3 bytes)", dialect="stream"),
+    "twilio-binary": Junk((SILENCE,), "a binary frame (640 bytes), where only text is due", dialect="twilio"),
+    "twilio-payload": Junk(
+        (f'{{"event":"media","media":{{"payload":"{SECRET}"}}}}',),
+        "the payload of a media event is no base64",
+        dialect="twilio",
+    ),
     "mute": Junk((), "no metadata within 2 s", described=False),
     "blunt": Junk((SECRET,), "the metadata frame is no JSON", described=False),
     "huge-hello": Junk((bytes(10 << 20),), "a frame is larger than 1048576 bytes", described=False),
@@ -41,10 +50,12 @@ JUNK = {
 
 async def send_junk(lines: LineUp, name: str, junk: Junk) -> int | None:
     """Play one broken bridge until the server closes its connection; the close code."""
-    metadata = Dialled(name, "+393401234567", OUR_NUMBER, consultant_id=1).metadata(16000)
-    async with lines.session.ws_connect(f"{lines.url}/bridge/fork", max_msg_size=0) as socket:
+    wire = WIRES[junk.dialect]
+    dialled = Dialled(name, "+393401234567", OUR_NUMBER, consultant_id=1)
+    hello = wire(dialled, wire.usual_rate).hello() if junk.described else []
+    async with lines.session.ws_connect(lines.url + wire.path, max_msg_size=0) as socket:
         try:
-            for frame in ((metadata,) if junk.described else ()) + junk.frames:
+            for frame in (*hello, *junk.frames):
                 await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
         except (ConnectionError, aiohttp.ClientError):
             pass  # closed while we were still sending
