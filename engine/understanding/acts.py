@@ -143,7 +143,7 @@ def _other_one(before: list[str], after: list[str]) -> bool:
 
 def _wrong(before: list[str], after: list[str]) -> bool:
     refused = any(refusal in " ".join(before) for refusal in words.REFUSALS)
-    if refused or any(w in words.WRONG for w in [*after[:4], *before[-3:]]):
+    if refused or after[:1] == ["no"] or any(w in words.WRONG for w in [*after[:4], *before[-3:]]):
         return True
     if "non" not in after[:3]:
         return "non" in before and ("mio" in before or "mia" in before)
@@ -374,9 +374,11 @@ def _judge_yes(turn: _Turn, matches: list[_Match], number: int, pending: bool) -
         return []
     if word.text in words.ADJECTIVES and after == first + 1 and nearest in words.BEFORE_ADJECTIVE:
         return []
+    following = turn.words[after] if after < len(turn.words) and not turn.words[after].stop else None
+    if following is not None and following.text == "che" and word.text in words.ADJECTIVES:
+        return []  # "certo che è caro"; "certo che sì" is a phrase of its own
     if words.CONDITIONS_BEFORE.intersection(before) and not _taken(matches, number, first - 3):
         return [_Found(Act.HEDGE, first, after)]
-    following = turn.words[after] if after < len(turn.words) and not turn.words[after].stop else None
     if following is not None and following.text in words.CONDITIONS_AFTER:
         adds_a_detail = following.text == "anche" and match.entry.explicit
         if not adds_a_detail:

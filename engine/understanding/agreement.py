@@ -10,7 +10,7 @@ from engine.details import Accumulator, Slot
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, Meant, means
 from engine.understanding.folding import fold
-from engine.understanding.mentions import Act
+from engine.understanding.mentions import Act, Problem
 from engine.understanding.readback import Asks, AssistantReading, Verb
 from fsm.stages import Task
 
@@ -19,15 +19,22 @@ _DOUBT = re.compile(
     r"\b(?:dovrei|dovremmo|potrei|potremmo|spero|speriamo|probabil\w+|mi sa|forse|magari|credo|penso|immagino|suppongo"
     r"|non c'e (?:piu )?(?:posto|disponibilita)"
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
+    r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
+    r"|in sospeso|in forse|punto interrogativo"
+    # To somebody else in the room.
+    r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
+    r"|(?:parlavo|stavo parlando) con"
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
 )
 # A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
 _CONDITION = re.compile(
     r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|che non\b|purche|sempre che|a patto|basta che|dipende"
-    r"|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se)"
+    r"|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se|(?:non )?appena|una volta che)"
 )
 # "Mercoledì non poss": what is left of a refusal, where a phrase of the list no longer stands.
-_REFUSES = re.compile(r"\bnon (?:poss|pos|riesc|ries|vad|vogl|vorr|ce la|ci so)\w*")
+_REFUSES = re.compile(
+    r"\bnon (?:poss|pos|poter|riesc|ries|riusc|vad|vogl|vorr|ce la|ci so)\w*|\b(?:di|che) non\b"
+)
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
 _OTHER_TASK = {
@@ -49,9 +56,23 @@ def agrees(said: CallerReading, task: Task) -> bool:
     if yes is None or said.does(*_TAKES_BACK, *_OTHER_TASK[task]):
         return False
     flat = fold(said.text)
-    if _DOUBT.search(flat) or _CONDITION.search(flat, yes.end) or _REFUSES.search(flat, yes.end):
+    first = next(act for act in said.acts if act.act is Act.AFFIRM)  # "sì, se mia moglie è d'accordo"
+    if _DOUBT.search(flat) or _CONDITION.search(flat, first.end) or _REFUSES.search(flat, first.end):
         return False
     return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)
+
+
+def names_another(said: CallerReading, slot: Slot | None) -> bool:
+    """Whether the words of a yes name a day that cannot be `slot`'s, or a stretch of days or hours without it.
+
+    What is ruled out, or is somewhere else, names no other: "sì, giovedì non posso".
+    """
+    if slot is None:
+        return False
+    days = (s.mention for s in said.dates if s.meant in (Meant.WISH, Meant.ALOUD))
+    if any(Problem.WEEKDAY_MISMATCH in day.problems or not means(day, slot.day) for day in days):
+        return True
+    return any(not (span.holds_day(slot.day) and span.holds_time(slot.at)) for span in said.ranges)
 
 
 def spoken_after(turn: Turn, before: Turn, chars: int) -> bool:

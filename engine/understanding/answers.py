@@ -10,6 +10,7 @@ from engine.understanding.agreement import (
     agrees,
     asks_for_yes,
     confirms_by_name,
+    names_another,
     restates,
     spoken_after,
 )
@@ -72,6 +73,7 @@ def say_yes(
         _take_over(draft, said, before, asked, turn)
     one_offer = not _other_offer_before(draft, before)  # against what is held now
     answers = asks_for_yes(asked) or confirms_by_name(said.alone, draft.held.slot())
+    answers = answers and not names_another(answer.alone, draft.held.slot())
     if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
         out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
     elif asked.dates or asked.times:
@@ -116,11 +118,21 @@ def _take_over(draft: Draft, said: CallerReading, before: Turn, asked: Assistant
         return
     if draft.held.refused is not None and draft.held.refused == _slot(day or draft.held.details.date, at):
         return  # it cannot be had, and the caller has not heard so yet
+    if _can_mean_refused(draft, day, asked):
+        return  # "alle 9", after 9 in the evening was asked for and cannot be had
     details, offer = draft.held.details, stance is Stance.OFFER
     if day is not None and (offer or (details.date is None and not said.dates)):
         draft.out.hold("date", day, turn.number)
     if at is not None and (offer or (details.time is None and not said.times)):
         draft.out.hold("time", at, turn.number)
+
+
+def _can_mean_refused(draft: Draft, day: date | None, asked: AssistantReading) -> bool:
+    """Whether the turn names an hour that can also be the one just refused, of the same day."""
+    refused = draft.held.refused
+    if refused is None or (day or draft.held.details.date) != refused.day:
+        return False
+    return any(refused.at in mention.candidates for mention in asked.times)
 
 
 def _slot(day: date | None, at: time | None) -> Slot | None:

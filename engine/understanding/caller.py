@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
@@ -121,7 +121,8 @@ _ELSEWHERE = re.compile(
     r"|vacanz[ae]|ferie"
     r"|partit[ao]|treno|volo|aereo|matrimonio|riunione"
     r"|apert[oaie]|chius[oaie]|aprite|chiudete|orari|lavorate|fate orario|ho avuto|sono stat[oa]|ero|avevo"
-    r"|abbiamo avuto"
+    r"|abbiamo avuto|mi hanno (?:dato|fissato|messo)|mi ha (?:dato|fissato|messo)"
+    r"|abit(?:o|iamo) al|compi(?:e|o|amo)\b|nat[oa] il|(?:vi )?ho chiamato"
     r"|ho (?:gia )?(?:un|una|l')(?: altro| altra)? ?(?:appuntamento|impegno|visita|esame|cena|lezione"
     r"|consegna))\b"
 )
@@ -216,6 +217,12 @@ _ORDINAL = re.compile(
     r"|marzo|aprile|maggio|giugno"
     r"|luglio|agosto|settembre|ottobre|novembre|dicembre))"
 )
+_NEAR = 24  # characters before words that may turn them down
+_MOST_ORDINALS = 8  # of one turn; more are no choice among offers
+_NOT_IT = re.compile(
+    r"\b(?:non|ne|neanche|nemmeno|tranne|invece d\w+'?) *(?:va |mi va |prendo |voglio |e )?(?:bene )?$"
+)
+_NO_AFTER = re.compile(r"[\s,]*(?:no\b|nemmeno\b|neanche\b|non (?:posso|va|riesco|mi va)\b)")
 
 
 def read_caller(
@@ -227,11 +234,16 @@ def read_caller(
     saw in this turn; they only point at words, which are read by the same grammars.
     """
     flat = fold(text)
-    ordinal = _ORDINAL.search(flat)
+    ordinal = _ordinal(flat)
     ordinal_span = ordinal.span() if ordinal else (0, 0)
     ranges = find_ranges(text, now)
     weeks = [span for span in ranges if _is_week(span)][:_MOST_WEEKS]
-    own_dates = [_in_week_said(d, weeks) for d in find_dates(text, now) if not _inside(d, ordinal_span)]
+    places = [found.span() for found in islice(_ORDINAL.finditer(flat), _MOST_ORDINALS)]
+    own_dates = [
+        _in_week_said(day, weeks)
+        for day in find_dates(text, now)
+        if not any(_inside(day, place) for place in places)
+    ]
     own_times = find_times(text)
     own_phones, own_emails = find_phones(text), find_emails(text)
     own_names, own_durations = find_names(text), find_durations(text)
@@ -284,6 +296,20 @@ def read_caller(
     )
 
 
+def _ordinal(flat: str) -> re.Match[str] | None:
+    """The offer pointed at by its place; none when the turn points at several and takes none of them back."""
+    chosen: re.Match[str] | None = None
+    for found in islice(_ORDINAL.finditer(flat), _MOST_ORDINALS):
+        before = flat[max(0, found.start() - _NEAR) : found.start()]
+        if _NOT_IT.search(before) or _NO_AFTER.match(flat, found.end()):
+            continue
+        if chosen is None or _REPAIR.search(flat, chosen.end(), found.start()):
+            chosen = found
+        elif chosen.group(1)[:-1] != found.group(1)[:-1]:
+            return None
+    return chosen
+
+
 def _said(flat: str, clauses: list[tuple[int, int]], merged: pointing.Merged[M]) -> tuple[Said[M], ...]:
     """How each mention is meant. What is only pointed at does not change how our own are."""
     own = [mention for mention in merged.mentions if mention not in merged.pointed]
@@ -312,7 +338,9 @@ def _change(flat: str) -> Verb:
 
 def names_this_number(text: str) -> bool:
     """Whether the words mean the number of the line itself: "il numero da cui chiamo"."""
-    return _THIS_NUMBER.search(fold(text)) is not None
+    flat = fold(text)
+    found = _THIS_NUMBER.search(flat)
+    return found is not None and _NOT_IT.search(flat[max(0, found.start() - _NEAR) : found.start()]) is None
 
 
 # More than one turn of speech holds; what looks ahead to the end of a text looks no further.

@@ -209,14 +209,18 @@ def _relative(tokens: Tokens, i: int) -> Atom | None:
     return Atom(i, end, Offset(days), "relative")
 
 
+_MOST_WEEKDAYS_ON = 8
+
+
 def _within(tokens: Tokens, i: int) -> Atom | None:
     """ "tra tre giorni", "fra una settimana esatta", "da qui a un mese"."""
     here = phrase_at(tokens, i, _FROM_HERE)
     if here is None and word(tokens, i) not in italian.IN:
         return None
-    span = _span_at(tokens, i + 1 if here is None else here[1])
+    after = i + 1 if here is None else here[1]
+    span = _span_at(tokens, after)
     if span is None:
-        return None
+        return _so_many_weekdays(tokens, i, after)
     days, months, end = span
     if word(tokens, end) in italian.NOT_CALENDAR or word(tokens, end) in italian.AND:
         return None
@@ -226,6 +230,16 @@ def _within(tokens: Tokens, i: int) -> Atom | None:
     if loose is not None:
         return Atom(i, end, Doubtful((Offset(loose), Offset(days))), "relative")
     return Atom(i, end, Offset(days, months), "relative")
+
+
+def _so_many_weekdays(tokens: Tokens, i: int, after: int) -> Atom | None:
+    """ "tra due giovedì": the second to come, or so many weeks after the first."""
+    number = number_at(tokens, after)
+    weekday = _weekday_number(tokens, number[1]) if number is not None else None
+    if number is None or weekday is None or not 2 <= number[0] <= _MOST_WEEKDAYS_ON:
+        return None
+    days = (_Later(weekday, number[0] - 1), _Later(weekday, number[0]))
+    return Atom(i, number[1] + 1, Doubtful(days), "weekday")
 
 
 def _span_at(tokens: Tokens, i: int) -> tuple[int, int, int] | None:

@@ -67,6 +67,18 @@ class RangeMention(Words):
     time_from: time | None = None
     time_to: time | None = None
 
+    def holds_day(self, day: date) -> bool:
+        """Whether `day` lies within, as far as days are said."""
+        return (self.date_from is None or self.date_from <= day) and (
+            self.date_to is None or day < self.date_to
+        )
+
+    def holds_time(self, at: time) -> bool:
+        """Whether `at` lies within, as far as times are said."""
+        return (self.time_from is None or self.time_from <= at) and (
+            self.time_to is None or at < self.time_to
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneMention(Words):

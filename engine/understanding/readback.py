@@ -122,6 +122,8 @@ def read_assistant(text: str, now: datetime, minutes: int = 60) -> AssistantRead
     phones, emails = find_phones(text), find_emails(text)
     question = _last_question(flat)
     asks, yes_no = _classify(flat, question, dates, times, phones, emails)
+    if question is not None and it.RETRACTS.search(flat, question.end):
+        asks = Asks.OTHER
     return AssistantReading(
         text=text,
         dates=dates,

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, M, Meant, Said, means
 from engine.understanding.draft import Draft
-from engine.understanding.mentions import Act, DateMention, Problem, RangeMention, TimeMention
+from engine.understanding.mentions import Act, DateMention, Problem, TimeMention
 from engine.understanding.readback import AssistantReading
 from engine.understanding.settling import settle_day, settle_time
 from fsm.stages import Task
@@ -52,8 +52,8 @@ def reject(draft: Draft, said: CallerReading, turn: Turn) -> None:
     }
     if said.does(Act.CORRECT, Act.DENY):
         for span in said.ranges:  # "meglio la settimana dopo", "no, di pomeriggio"
-            out_of["date"] |= day is not None and not _in_days(span, day)
-            out_of["time"] |= at is not None and not _in_hours(span, at)
+            out_of["date"] |= day is not None and not span.holds_day(day)
+            out_of["time"] |= at is not None and not span.holds_time(at)
     for name in ("date", "time"):
         if (out_of[name] or name in said.rejected) and not wished[name]:
             draft.out.lose(name, turn.number)
@@ -184,11 +184,3 @@ def _complete_from_offer(draft: Draft, turn: Turn, *, by_day: bool) -> None:
         fitting = [slot for slot in draft.offered if slot.at == at]
         if len(fitting) == 1:
             draft.out.hold("date", fitting[0].day, turn.number)
-
-
-def _in_days(span: RangeMention, day: date) -> bool:
-    return (span.date_from is None or span.date_from <= day) and (span.date_to is None or day < span.date_to)
-
-
-def _in_hours(span: RangeMention, at: time) -> bool:
-    return (span.time_from is None or span.time_from <= at) and (span.time_to is None or at < span.time_to)

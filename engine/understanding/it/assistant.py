@@ -216,3 +216,9 @@ CONFIRM_CONTACT = re.compile(
 CONTACT = any_of("e-?mail mail indirizzo posta numero telefono cellulare recapito")
 #: May follow the last question without making it another one.
 FILLER_AFTER = re.compile(r"^\W*(?:(?:grazie|prego|attendo|resto in attesa|mi dica|dimmi|pure)\W*)*$")
+# After the question it takes that back: "confermi? Anzi, un attimo, controllo".
+RETRACTS = re.compile(
+    r"\b(?:anzi|un attimo|un momento|aspett[aie]|controllo|verifico|ricontrollo|mi correggo|mi sono sbagliat[oa]"
+    r"|ho sbagliato"
+    r"|non (?:e|c'e) (?:piu )?(?:libero|posto|disponibile))\b"
+)

@@ -167,6 +167,7 @@ WEEKS = {
     ("settimana", "corrente"): (0,),
     ("altra", "settimana"): (1, 2),
     ("quell", "altra", "settimana"): (1, 2),
+    ("quest", "altra", "settimana"): (1, 2),
     ("settimana", "scorsa"): (-1,),
     ("scorsa", "settimana"): (-1,),
     ("settimana", "passata"): (-1,),

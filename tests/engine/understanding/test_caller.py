@@ -203,3 +203,23 @@ def test_words_that_take_back_what_was_said(between: str, repairs: bool) -> None
     reading = said(f"mercoledì {between} giovedì")
     start = len("mercoledì")
     assert reading.repairs((start, start + len(between) + 2)) is repairs
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("il secondo", 1),
+        ("non il primo, il secondo", 1),
+        ("il primo no, il terzo", 2),
+        ("il primo, anzi il secondo", 1),
+        ("il primo o il secondo", None),
+        ("il primo no, il secondo nemmeno", None),
+    ],
+)
+def test_which_offer_is_chosen_by_its_place(text: str, place: int | None) -> None:
+    assert said(text).ordinal == place
+
+
+def test_a_number_turned_down_is_not_the_one_of_the_line() -> None:
+    assert said("Quello da cui chiamo").this_number
+    assert not said("Non quello da cui chiamo").this_number

@@ -123,6 +123,8 @@ OPEN = [
     ("questo lunedì", ["2026-02-09", "2026-02-16"], Problem.AMBIGUOUS),
     ("mercoledì prossimo", ["2026-02-11", "2026-02-18"], Problem.AMBIGUOUS),
     ("il prossimo mercoledì", ["2026-02-11", "2026-02-18"], Problem.AMBIGUOUS),
+    ("mercoledì di quest'altra settimana", ["2026-02-18", "2026-02-25"], Problem.AMBIGUOUS),
+    ("fra due giovedì", ["2026-02-19", "2026-02-26"], Problem.AMBIGUOUS),
     ("mercoledì dell'altra settimana", ["2026-02-18", "2026-02-25"], Problem.AMBIGUOUS),
     ("il primo o il secondo?", ["2026-03-01"], Problem.AMBIGUOUS),
     ("il primo lunedì libero", ["2026-02-09", "2026-02-16"], Problem.AMBIGUOUS),

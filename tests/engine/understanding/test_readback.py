@@ -211,3 +211,8 @@ def test_contacts_are_read() -> None:
 def test_a_stump_is_no_question_about_a_slot(text: str) -> None:
     reading = said(text)
     assert (reading.asks, reading.yes_no) == (Asks.NOTHING, False)
+
+
+def test_a_question_taken_back_asks_for_no_yes() -> None:
+    reading = said("Mercoledì 11 febbraio alle 15, confermi? Anzi, un attimo, controllo.")
+    assert reading.asks is Asks.OTHER
