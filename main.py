@@ -71,6 +71,7 @@ from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
 from transport.tokens import BridgeTokens
 from transport.upkeep import close_left_behind, upkeep
+from transport.workers import Workers, command_of_a_worker, reserved, with_parent
 
 T = TypeVar("T")
 
@@ -350,7 +351,7 @@ def server_parts(board: Switchboard, settings: Settings) -> Parts:
 # --- Commands ------------------------------------------------------------
 
 
-def command_serve(settings: Settings, _: argparse.Namespace) -> int:
+def command_serve(settings: Settings, told: argparse.Namespace) -> int:
     """Answer calls until SIGTERM."""
     if not settings.gemini.emulator and not _api_key(settings):
         raise TransportError(
@@ -358,6 +359,9 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
             "(or VBS_GEMINI__EMULATOR=true to try the server without Gemini)"
         )
     refuse_exposed(settings.server, locked=bridge_tokens(settings) is not None)
+    workers = told.workers or settings.server.workers
+    if workers > 1 and not told.worker:
+        return _serve_by_workers(settings, workers, told.config)
     clock, database = SystemClock(), open_database(settings.store, journal_secret(settings))
 
     async def run() -> None:
@@ -369,6 +373,7 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
         async with (
             switchboard(settings, database, clock) as board,
             upkeep(database, clock, settings.store, board.live),
+            with_parent(clock) if told.worker else contextlib.nullcontext(),
         ):
             app = init_app(server_parts(board, settings))
 
@@ -377,13 +382,28 @@ def command_serve(settings: Settings, _: argparse.Namespace) -> int:
                 _say_address(address, settings.server)
 
             with _listening(settings.server, "VBS_SERVER__PORT"):
-                await serve(app, settings.server, ready=ready)
+                await serve(app, settings.server, ready=ready, share_port=told.worker)
 
     try:
         uvloop.run(run())
     finally:
         database.close()
     return 0
+
+
+def _serve_by_workers(settings: Settings, count: int, config: Path) -> int:
+    """The parent of `count` servers on one port; each is a server of its own to the store."""
+    open_database(
+        settings.store, journal_secret(settings)
+    ).close()  # tables and key are there before they start
+    server = settings.server
+    with _listening(server, "VBS_SERVER__PORT"), reserved(server) as port:
+
+        def environment(number: int) -> dict[str, str]:
+            return {"VBS_SERVER__PORT": str(port), "VBS_SERVER__NAME": f"{server.identity}/{number}"}
+
+        workers = Workers(count, command_of_a_worker(str(config)), environment, SystemClock())
+        return asyncio.run(workers.run(lambda said: print(said, flush=True)))
 
 
 _CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
@@ -816,7 +836,15 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("serve", command_serve)
+    served = command("serve", command_serve)
+    served.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, 65),
+        metavar="N",
+        help="processes on the port (default: server.workers)",
+    )
+    served.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     token = command("bridge-token", command_bridge_token)
     token.add_argument(
         "--minutes",

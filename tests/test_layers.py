@@ -30,7 +30,7 @@ KEPT_TO = {
     "psycopg2": ("storage",),
     "sqlite3": ("storage",),
     "cryptography": ("storage",),
-    "prometheus_client": ("transport.metrics",),
+    "prometheus_client": ("transport.metrics", "transport.workers"),
     "aiohttp": ("transport",),
     "aiohttp_jinja2": ("transport",),
     "google": ("transport",),

@@ -1,4 +1,4 @@
-"""What is counted while calls go on, for Prometheus to fetch at /metrics; the only file that imports its client.
+"""What is counted while calls go on, for Prometheus to fetch at /metrics.
 
 Labels are words of our own code, few and fixed: never a number, a name, an id or anything said.
 """
@@ -6,12 +6,14 @@ Labels are words of our own code, few and fixed: never a number, a name, an id o
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from engine.call import CallEnd
 from engine.ports import Clock, Extractor, Mention
@@ -45,7 +47,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = kept = CollectorRegistry()
-        self._active = Gauge("vbs_calls_active", "Calls that go on.", registry=kept)
+        self._active = Gauge(
+            "vbs_calls_active", "Calls that go on.", registry=kept, multiprocess_mode="livesum"
+        )
         self._calls = Counter("vbs_calls", "Calls that have ended, by how.", ["end"], registry=kept)
         self._stages = Counter("vbs_stages", "Stages that calls have entered.", ["stage"], registry=kept)
         self._bookings = Counter("vbs_bookings", "What was written, by task.", ["task"], registry=kept)
@@ -74,8 +78,12 @@ class Metrics:
         )
 
     def page(self) -> bytes:
-        """All numbers, as Prometheus reads them."""
-        return generate_latest(self._registry)
+        """All numbers, as Prometheus reads them; those of all workers where there are several."""
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs has no types
+        return generate_latest(registry)
 
     def refused_at_the_door(self, reason: str) -> None:
         """A bridge was not let in; `reason` is one of a few fixed words."""

@@ -80,7 +80,9 @@ def refuse_exposed(settings: ServerSettings, *, locked: bool) -> None:
 
 
 @asynccontextmanager
-async def running(app: web.Application, settings: ServerSettings) -> AsyncIterator[str]:
+async def running(
+    app: web.Application, settings: ServerSettings, *, share_port: bool = False
+) -> AsyncIterator[str]:
     """Serve `app` inside the `async with`; gives its address, "http://host:port". Leaving it drains calls.
 
     Raises OSError when the address cannot be bound, ExposedError as `refuse_exposed` does.
@@ -89,7 +91,7 @@ async def running(app: web.Application, settings: ServerSettings) -> AsyncIterat
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port or None)
         await site.start()
         port = runner.addresses[0][1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -100,7 +102,11 @@ async def running(app: web.Application, settings: ServerSettings) -> AsyncIterat
 
 
 async def serve(
-    app: web.Application, settings: ServerSettings, *, ready: Callable[[str], Awaitable[None]] | None = None
+    app: web.Application,
+    settings: ServerSettings,
+    *,
+    ready: Callable[[str], Awaitable[None]] | None = None,
+    share_port: bool = False,
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT, then drain; a second signal drops the calls.
 
@@ -118,7 +124,7 @@ async def serve(
         loop.add_signal_handler(number, asked_to_stop)
     try:
         with suppress(asyncio.CancelledError):
-            async with running(app, settings) as address:
+            async with running(app, settings, share_port=share_port) as address:
                 log.info("listening on %s", address)
                 if ready is not None:
                     await ready(address)

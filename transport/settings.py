@@ -32,6 +32,8 @@ class ServerSettings(BaseModel):
         description="Where to serve the pages, which ask for no password: loopback, always, never.",
     )
 
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes on the port; one a core.")
+
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach us; a name other than localhost is taken for an outside one."""
