@@ -112,6 +112,10 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
     return tuple(turn.mention(f) for f in _merged(kept))
 
 
+_BEFORE_HOURS = frozenset({"alle", "all"})
+_MAY_BE_TURNED_DOWN = frozenset(words.DETAIL_NOUNS) | frozenset(words.WEEKDAYS) | _BEFORE_HOURS
+
+
 def rejected_details(text: str) -> frozenset[str]:
     """Which details the caller turns down, among "date", "time", "phone", "email".
 
@@ -121,6 +125,8 @@ def rejected_details(text: str) -> frozenset[str]:
     folded = [w.text for w in turn.words]
     details = set()
     for at, word in enumerate(folded):
+        if word not in _MAY_BE_TURNED_DOWN:
+            continue
         clause = turn.clauses[turn.clause_of[at]]
         before = folded[max(clause.first, at - 4) : at]
         after = folded[at + 1 : min(clause.after, at + 6)]
@@ -130,7 +136,7 @@ def rejected_details(text: str) -> frozenset[str]:
         refused = before[-1:] == ["non"] or " ".join(before).endswith(words.REFUSALS)
         if word in words.WEEKDAYS and (refused or _cannot(after)):
             details.add("date")
-        if word in {"alle", "all"} and (refused or any(_cannot(after[n:]) for n in (1, 2, 3))):
+        if word in _BEFORE_HOURS and (refused or any(_cannot(after[n:]) for n in (1, 2, 3))):
             details.add("time")
     return frozenset(details)
 

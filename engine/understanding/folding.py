@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _APOSTROPHES = {"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"}
 
@@ -28,8 +29,12 @@ _FOLDED = _Folded()
 _MOST_KNOWN = 4096
 
 
+@lru_cache(maxsize=32)
 def fold(text: str) -> str:
-    """`text` in lower case and without accents; `len(fold(text)) == len(text)`."""
+    """`text` in lower case and without accents; `len(fold(text)) == len(text)`.
+
+    The last texts are remembered, since each subject folds the same turn.
+    """
     if text.isascii():
         return text.lower().replace("`", "'")
     return text.translate(_FOLDED)
