@@ -20,7 +20,7 @@ _DOUBT = re.compile(
     r"|non c'e (?:piu )?(?:posto|disponibilita)"
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
-    r"|in sospeso|in forse|punto interrogativo"
+    r"|in sospeso|in forse|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
     # To somebody else in the room.
     r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
     r"|(?:parlavo|stavo parlando) con"
@@ -62,7 +62,7 @@ def agrees(said: CallerReading, task: Task) -> bool:
     return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)
 
 
-def names_another(said: CallerReading, slot: Slot | None) -> bool:
+def names_another(said: CallerReading, slot: Slot | None, task: Task) -> bool:
     """Whether the words of a yes name a day that cannot be `slot`'s, or a stretch of days or hours without it.
 
     What is ruled out, or is somewhere else, names no other: "sì, giovedì non posso".
@@ -72,6 +72,11 @@ def names_another(said: CallerReading, slot: Slot | None) -> bool:
     days = (s.mention for s in said.dates if s.meant in (Meant.WISH, Meant.ALOUD))
     if any(Problem.WEEKDAY_MISMATCH in day.problems or not means(day, slot.day) for day in days):
         return True
+    # Of an appointment to be cancelled that is the reason.
+    if task is not Task.DISDICI and any(
+        s.meant is Meant.ELSEWHERE and means(s.mention, slot.day) for s in said.dates
+    ):
+        return True  # "sì, mercoledì sono dal dentista"
     return any(not (span.holds_day(slot.day) and span.holds_time(slot.at)) for span in said.ranges)
 
 

@@ -73,7 +73,7 @@ def say_yes(
         _take_over(draft, said, before, asked, turn)
     one_offer = not _other_offer_before(draft, before)  # against what is held now
     answers = asks_for_yes(asked) or confirms_by_name(said.alone, draft.held.slot())
-    answers = answers and not names_another(answer.alone, draft.held.slot())
+    answers = answers and not names_another(answer.alone, draft.held.slot(), draft.task)
     if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
         out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
     elif asked.dates or asked.times:

@@ -62,6 +62,7 @@ def test_a_yes(text: str) -> None:
         "Sì, a meno che non piova",
         "Sì, se mia moglie è d'accordo",
         "Sì, appena mi libero",
+        "Sì, sì, la sento. Cosa diceva?",
         "Sì, mi sente?",
         "Sì sì, come no, figuriamoci",
         "Confermo di non poter venire",
