@@ -137,7 +137,8 @@ def reschedule(
     if known.in_force and known.client_id != client_id:
         return Refusal.NOT_YOURS
     locked = lock_agenda(known.consultant_id, conversation)
-    known = _known(kind, booking_id)  # again, now that nobody else can change it
+    if not current().on_sqlite:  # where nobody else could change it from the beginning
+        known = _known(kind, booking_id)
     minutes = minutes or known.minutes
     cells = _cells_for(known.consultant_id, conversation, client_id, start, minutes, now, known)
     if isinstance(cells, Refusal):
@@ -197,7 +198,8 @@ def confirm(
         return Refusal.NOT_YOURS
     before, by_token, token = pending.status, token is not None, pending.token
     locks.lock_consultant(pending.consultant_id)
-    pending = _PENDING.first(token=token)  # again, now that nobody else can change it
+    if not current().on_sqlite:  # where nobody else could change it from the beginning
+        pending = _PENDING.first(token=token)
     if pending.status != before and not by_token:
         raise TryAgain("the conversation's hold has just changed: another may be meant")
     if pending.status == HoldStatus.CONFIRMED:
@@ -463,7 +465,8 @@ def _move_to(
     _MOVED[moved.kind].run(start=start, minutes=minutes, notes=kept, booking=moved.id)
     # Other holds that would move it count on cells that it now gives back.
     _end_moves(moved.kind, moved.id, now, but=by)
-    _own_exactly(moved.consultant_id, cells, moved.kind, moved.id)
+    have = locks.owned(locks.OWNER_COLUMNS[moved.kind], moved.id)
+    _own_exactly(moved.consultant_id, cells, moved.kind, moved.id, have)
     done = replace(moved, start=start, minutes=minutes, notes=kept)
     if done != moved:
         outbox.enqueue(done, Action.UPDATE, now=now)
@@ -474,13 +477,15 @@ def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     """Give the booking exactly the cells of the held slot: the hold's, those it keeps, and any the hold
     has lost meanwhile."""
     needed = set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
-    locks.hand_over(pending.token, kind, booking_id)
-    _own_exactly(pending.consultant_id, needed, kind, booking_id)
+    have = locks.hand_over(pending.token, kind, booking_id)  # all it has, since it is new
+    _own_exactly(pending.consultant_id, needed, kind, booking_id, have)
 
 
-def _own_exactly(consultant_id: int, cells: set[int], kind: BookingKind, booking_id: str) -> None:
+def _own_exactly(
+    consultant_id: int, cells: set[int], kind: BookingKind, booking_id: str, have: set[int]
+) -> None:
+    """Give a booking that has the cells `have` exactly `cells`."""
     owner = locks.OWNER_COLUMNS[kind]
-    have = locks.owned(owner, booking_id)
     if have - cells:
         locks.free(owner, booking_id, cells=have - cells)
     locks.take(consultant_id, cells - have, owner, booking_id)

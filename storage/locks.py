@@ -88,9 +88,9 @@ def free(owner: Any, owner_id: str, *, cells: Collection[int] | None = None) -> 
     _free(owner, None if cells is None else len(cells)).run(owner=owner_id, **_numbered(cells or ()))
 
 
-def hand_over(token: str, kind: BookingKind, booking_id: str) -> int:
-    """Make a hold's cells those of a booking; returns how many."""
-    return _hand_over(kind).run(hold=token, booking=booking_id)
+def hand_over(token: str, kind: BookingKind, booking_id: str) -> set[int]:
+    """Make a hold's cells those of a booking; returns them."""
+    return _hand_over(kind).firsts(hold=token, booking=booking_id)
 
 
 def is_unique_violation(error: pw.IntegrityError) -> bool:
@@ -174,7 +174,8 @@ def _free(owner: Any, count: int | None) -> Statement:
 @cache
 def _hand_over(kind: BookingKind) -> Statement:
     new = {SlotLock.hold: None, OWNER_COLUMNS[kind]: Given("booking")}
-    return Statement(lambda: SlotLock.update(new).where(SlotLock.hold == Given("hold")))
+    handed = SlotLock.hold == Given("hold")
+    return Statement(lambda: SlotLock.update(new).where(handed).returning(SlotLock.cell))
 
 
 def _places(count: int) -> list[Given]:
