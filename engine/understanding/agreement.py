@@ -20,7 +20,7 @@ _DOUBT = re.compile(
     r"|non c'e (?:piu )?(?:posto|disponibilita)"
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
-    r"|in sospeso|in forse|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
+    r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
     # To somebody else in the room.
     r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
     r"|(?:parlavo|stavo parlando) con"
@@ -57,6 +57,8 @@ def agrees(said: CallerReading, task: Task) -> bool:
         return False
     flat = fold(said.text)
     first = next(act for act in said.acts if act.act is Act.AFFIRM)  # "sì, se mia moglie è d'accordo"
+    if task is not Task.DISDICI and "purtroppo" in flat.split():  # of a cancellation it is regret
+        return False
     if _DOUBT.search(flat) or _CONDITION.search(flat, first.end) or _REFUSES.search(flat, first.end):
         return False
     return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)

@@ -74,6 +74,8 @@ def say_yes(
     one_offer = not _other_offer_before(draft, before)  # against what is held now
     answers = asks_for_yes(asked) or confirms_by_name(said.alone, draft.held.slot())
     answers = answers and not names_another(answer.alone, draft.held.slot(), draft.task)
+    allowed = draft.agenda.allowed_minutes  # "sì, due ore" where that cannot be had
+    answers = answers and all(each.minutes in allowed for each in answer.alone.durations)
     if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
         out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
     elif asked.dates or asked.times:
