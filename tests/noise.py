@@ -23,6 +23,7 @@ from engine.understanding.dates import find_dates
 from engine.understanding.emails import find_emails
 from engine.understanding.folding import fold
 from engine.understanding.phones import find_phones
+from engine.understanding.ranges import find_ranges
 from engine.understanding.times import find_times
 from storage.database import Database
 from tests.dialogues import agreed, baseline, shipped_rulebook, starts
@@ -179,7 +180,10 @@ def _names(heard: Dialogue, text: str, start: str) -> tuple[bool, bool]:
     """Whether a turn names the day, and the time, of a start."""
     moment, now = datetime.fromisoformat(start), heard.now.astimezone(ZONE)
     day = any(means(mention, moment.date()) for mention in find_dates(text, now))
-    return day, any(moment.time() in mention.candidates for mention in find_times(text))
+    at = any(moment.time() in mention.candidates for mention in find_times(text))
+    # "Sposto … dalle 11 alle 15"
+    moved_to = any(span.time_to == moment.time() for span in find_ranges(text, now))
+    return day, at or (moved_to and bool(heard.agenda.existing))
 
 
 def _agreed_to(heard: Dialogue, start: str, *, plainly: bool) -> bool:

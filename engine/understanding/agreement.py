@@ -21,6 +21,10 @@ _DOUBT = re.compile(
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
     r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
+    # Giving up, in whatever list of phrases it stands.
+    r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
+    r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
+    r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
     # To somebody else in the room.
     r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
     r"|(?:parlavo|stavo parlando) con"
