@@ -41,15 +41,19 @@ def offered_to(conversation: Conversation) -> tuple[Slot, ...]:
 
 
 def keep_offer(conversation: Conversation, offer: Offer, now: datetime) -> None:
-    """Keep what has just been offered, in place of all before.
-
-    With a wall time that the clock skips nothing is kept: it is no instant, and without it "il secondo" would mean
-    another slot.
-    """
-    starts = [instant_of(slot, conversation.zone) for slot in offer.slots]
-    if tuple(slot_of(start, conversation.zone) for start in starts) != offer.slots:
-        starts = []
+    """Keep what has just been offered, in place of all before."""
+    starts = instants_of(offer, conversation.zone)
     offers.remember_offers(conversation.id, starts, minutes=offer.minutes, turn=offer.turn, now=now)
+
+
+def instants_of(offer: Offer, zone: ZoneInfo) -> list[datetime]:
+    """The UTC instants of the slots of an offer.
+
+    None at all where one is a wall time that the clock skips: it is no instant, and without it "il secondo" would
+    mean another slot.
+    """
+    starts = [instant_of(slot, zone) for slot in offer.slots]
+    return starts if tuple(slot_of(start, zone) for start in starts) == offer.slots else []
 
 
 def _own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
@@ -73,8 +77,13 @@ def key_of(booking: Booking) -> str:
 
 def booking_of(key: str) -> Booking | None:
     """The booking with that name, in force or not; None when there is none."""
+    return bookings.booking(*parts_of(key))
+
+
+def parts_of(key: str) -> tuple[BookingKind, str]:
+    """The kind and id that `key_of` joined."""
     kind, _, booking_id = key.partition(":")
-    return bookings.booking(BookingKind(kind), booking_id)
+    return BookingKind(kind), booking_id
 
 
 def slot_of(start: datetime, zone: ZoneInfo) -> Slot:

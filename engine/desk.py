@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from engine.agenda import booking_of, instant_of, keep_offer, key_of, offered_to, see, slot_of
+from engine.agenda import booking_of, instant_of, keep_offer, key_of, offered_to, parts_of, see, slot_of
 from engine.conversation import Conversation
 from engine.details import Accumulator, Slot
 from engine.understanding.context import Agenda, Offer
 from storage import bookings
-from storage.results import Booking, BookingKind, Hold, Lead, Refusal
+from storage.results import Booking, Hold, Lead, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,6 @@ class Answer:
 
 class Desk(Protocol):
     """What one analysis asks of the store, all inside one transaction. Bookings go by their one name (`key_of`)."""
-
-    answers: list[Answer]
 
     def agenda(self, held: Accumulator, now: datetime) -> Agenda:
         """The agenda as it is now, for a booking as long as the one wanted."""
@@ -135,8 +133,7 @@ class StoreDesk:
         return self._done("confirm", slot_of(held.start, conversation.zone), result)
 
     def cancel(self, booking: str, now: datetime) -> str | Refusal:
-        kind, _, booking_id = booking.partition(":")
-        return self._done("cancel", None, bookings.cancel(BookingKind(kind), booking_id, now=now))
+        return self._done("cancel", None, bookings.cancel(*parts_of(booking), now=now))
 
     def _done(self, asked: str, slot: Slot | None, result: Booking | Refusal) -> str | Refusal:
         if isinstance(result, Refusal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.agenda import parts_of
 from engine.conversation import Conversation
 from engine.desk import Desk, HeldSlot
 from engine.details import FLOOR, Accumulator, Heard
@@ -145,7 +146,7 @@ class Known:
     def _fits(self, hold: HeldSlot, task: Task) -> bool:
         """Whether a hold is live and for exactly the values held now."""
         slot, target = self.held.slot(), self.held.target
-        moving = target.partition(":")[2] if task is Task.SPOSTA and target else None
+        moving = parts_of(target)[1] if task is Task.SPOSTA and target else None
         return (
             slot is not None
             and hold.expires_at > self.now

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.agenda import instant_of, slot_of
+from engine.agenda import instant_of, instants_of, parts_of
 from engine.analysis import Analysis, analyse
 from engine.conversation import Conversation
 from engine.desk import Answer, HeldSlot
@@ -120,7 +120,7 @@ class _Replay:
                 )
                 self._desk.departed = self._departure is not None
         before = _outcome(_last_stage(self._call), done)
-        after = _outcome(self._state.stage, self._desk.all_answers)
+        after = _outcome(self._state.stage, self._desk.answers)
         return Replayed(self._call.id, self._departure, False, before, after)
 
     def _decide_again(self, record: AnalysisRecord, evidence: Evidence, words: Words) -> Analysis:
@@ -152,8 +152,7 @@ class _RecordedDesk:
     with what the call itself has done otherwise since."""
 
     conversation: Conversation
-    answers: list[Answer] = field(default_factory=list)
-    all_answers: list[Answer] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)  # of the whole call
     departed: bool = False
     _evidence: Evidence | None = None
     _free: frozenset[Slot] = frozenset()
@@ -168,7 +167,6 @@ class _RecordedDesk:
         """The next analysis, which then went by `evidence` and these free starts."""
         self._evidence, self._free = evidence, free
         self._left = list(evidence.answers)
-        self.answers = []
         if not self.departed:
             self._hold = evidence.hold
 
@@ -187,9 +185,7 @@ class _RecordedDesk:
         return self._offered
 
     def keep_offer(self, offer: Offer, now: datetime) -> None:
-        zone = self.conversation.zone
-        kept = tuple(slot_of(instant_of(slot, zone), zone) for slot in offer.slots)
-        self._offered = offer.slots if kept == offer.slots else ()
+        self._offered = offer.slots if instants_of(offer, self.conversation.zone) else ()
 
     def in_force(self, booking: str) -> bool:
         if booking in self._gone:
@@ -205,11 +201,11 @@ class _RecordedDesk:
         answer = self._as_then("propose", slot)
         if answer is None:
             answer = Answer("propose", slot, refusal=self._refusal(slot, now))
-        self._note(answer)
+        self.answers.append(answer)
         if answer.refusal is not None:
             return answer.refusal
         expires = now.replace(microsecond=0) + _HOLD
-        self._hold = HeldSlot(slot, minutes, expires, None if moving is None else moving.partition(":")[2])
+        self._hold = HeldSlot(slot, minutes, expires, None if moving is None else parts_of(moving)[1])
         return self._hold
 
     def release(self, now: datetime) -> None:
@@ -222,7 +218,7 @@ class _RecordedDesk:
         if answer is None:
             moved = None if held.moving is None else self._key_of(held.moving)
             answer = Answer("confirm", held.slot, booking=moved or f"{kind}:new")
-        self._note(answer)
+        self.answers.append(answer)
         if answer.refusal is not None or answer.booking is None:
             return answer.refusal or Refusal.NOT_FOUND
         self._booked[answer.booking] = OwnBooking(answer.booking, held.slot, held.minutes)
@@ -234,7 +230,7 @@ class _RecordedDesk:
         answer = self._as_then("cancel", None)
         if answer is None:
             answer = Answer("cancel", None, booking=booking)
-        self._note(answer)
+        self.answers.append(answer)
         if answer.refusal is not None or answer.booking is None:
             return answer.refusal or Refusal.NOT_FOUND
         self._booked.pop(booking, None)
@@ -245,10 +241,6 @@ class _RecordedDesk:
     def _now(self) -> Evidence:
         assert self._evidence is not None
         return self._evidence
-
-    def _note(self, answer: Answer) -> None:
-        self.answers.append(answer)
-        self.all_answers.append(answer)
 
     def _as_then(self, asked: str, slot: Slot | None) -> Answer | None:
         """What the store answered in this analysis to the same question."""
@@ -267,7 +259,7 @@ class _RecordedDesk:
 
     def _key_of(self, booking_id: str) -> str | None:
         known = [each.id for each in self._now().own] + list(self._booked)
-        return next((key for key in known if key.partition(":")[2] == booking_id), None)
+        return next((key for key in known if parts_of(key)[1] == booking_id), None)
 
 
 def decided_steps(analysis: Analysis) -> list[Step]:

@@ -445,7 +445,7 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
         return Refusal.NOT_FOUND
     if moved.start <= now:
         return Refusal.PAST
-    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
+    needed = _cells_of(pending)
     locks.hand_over(pending.token, kind, moved.id)
     return _move_to(moved, pending.start_at, pending.minutes, needed, notes, now, by=pending.token)
 
@@ -476,9 +476,14 @@ def _move_to(
 def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     """Give the booking exactly the cells of the held slot: the hold's, those it keeps, and any the hold
     has lost meanwhile."""
-    needed = set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
+    needed = _cells_of(pending)
     have = locks.hand_over(pending.token, kind, booking_id)  # all it has, since it is new
     _own_exactly(pending.consultant_id, needed, kind, booking_id, have)
+
+
+def _cells_of(pending: Any) -> set[int]:
+    """The cells that the slot of a hold needs now."""
+    return set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
 
 
 def _own_exactly(
