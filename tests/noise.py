@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from engine.extraction.local import LocalExtractor
 from engine.ports import Mention, MentionKind
 from engine.rehearsal import ZONE, Dialogue, Outcome, rehearse, written_mentions
 from engine.turns import Turn
@@ -27,6 +26,7 @@ from engine.understanding.ranges import find_ranges
 from engine.understanding.times import find_times
 from storage.database import Database
 from tests.dialogues import agreed, baseline, shipped_rulebook, starts
+from tests.local_extractor import LocalExtractor
 
 SHORT = 4  # letters; so short a word gets lost
 LONG = 5  # letters; the end of so long a word gets lost

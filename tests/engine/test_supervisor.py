@@ -13,7 +13,6 @@ import pytest
 from pydantic import ValidationError
 
 import engine.analysis
-from engine.extraction.local import LocalExtractor
 from engine.ports import AnalysisResult, ExtractorError, Mention, MentionKind
 from engine.supervisor import Supervisor, Told, metadata_of, opening_state, restored_state
 from engine.turns import Turn
@@ -25,6 +24,7 @@ from storage.errors import StoreUnavailable
 from storage.models import PendingBooking
 from storage.results import Refusal
 from tests.engine.scene import DIALLED_LEAD, LEAD, LINE, ROME, THREE, Scene, scene
+from tests.local_extractor import LocalExtractor
 
 ASKS = "C: Vorrei prenotare mercoledì alle 15"
 READBACK = "A: Mercoledì 11 febbraio alle 15, confermi?"

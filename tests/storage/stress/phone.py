@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.conversation import Conversation
-from engine.extraction.local import LocalExtractor
 from engine.rehearsal import ZONE
 from engine.supervisor import Supervisor
 from engine.turns import Speaker, Turn
@@ -23,6 +22,7 @@ from storage import bookings, calls, people
 from storage.database import Database
 from storage.models import epoch_seconds
 from tests.dialogues import shipped_rulebook
+from tests.local_extractor import LocalExtractor
 from tests.storage.playground import NOW, rome
 from tests.storage.stress.log import Log
 from tests.storage.stress.worker import SPEED, Job

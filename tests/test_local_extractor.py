@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.extraction.grounding import ground
-from engine.extraction.local import LocalExtractor
 from engine.ports import Mention, MentionKind
 from engine.turns import Speaker, Turn
+from tests.local_extractor import LocalExtractor
 
 NOW = datetime(2026, 2, 9, 8, 30, tzinfo=UTC)
 TURNS = [
