@@ -128,6 +128,8 @@ BEFORE_PRONOUN = _set(
 YES_AFTER_NO = _set(
     "va vanno perfetto benissimo confermo ottimo mi procediamo bene",
 )
+#: Those of them that "non" goes with as well: "no va bene", without a comma, may have been "non va bene".
+YES_AFTER_NON = frozenset({"va", "vanno", "mi"})
 AFTER_YES_AFTER_NO = frozenset({"cosi", "grazie", "per", "tutto", "arrivederci", "guardi", "allora", "e"})
 
 #: "non alle 15", "non quel giorno": a detail ruled out.

@@ -400,8 +400,8 @@ def _judge_no(turn: _Turn, matches: list[_Match], number: int) -> list[_Found]:
     match = matches[number]
     if turn.clause(match.first).question and turn.words[match.first].text != "non":
         return []
-    if _is_no(turn, match) and _yes_after_no(turn, matches, number) is not None:
-        return []
+    if _is_no(turn, match) and (yes := _yes_after_no(turn, matches, number)) is not None:
+        return [_Found(Act.HEDGE, match.first, match.after)] if _may_be_non(turn, matches, yes) else []
     return [_Found(Act.DENY, match.first, match.after, match.entry.explicit)]
 
 
@@ -499,6 +499,13 @@ def _yes_after_no(turn: _Turn, matches: list[_Match], number: int) -> int | None
     return at if not asks and (ends or turn.words[after].text in words.AFTER_YES_AFTER_NO) else None
 
 
+def _may_be_non(turn: _Turn, matches: list[_Match], yes: int) -> bool:
+    """ "no va bene", one "no" in one breath: a poor line makes it of "non va bene" just as well."""
+    word, no = turn.words[matches[yes].first], matches[yes - 1]
+    several = no.after > no.first + 1 or (no.first > 0 and turn.words[no.first - 1].text == "no")
+    return word.text in words.YES_AFTER_NON and not word.stop and not several
+
+
 def _answers_no(turn: _Turn, matches: list[_Match], number: int) -> bool:
     """Whether this yes stands right after a "no" that is meant ("no, va bene giovedì")."""
     if number == 0 or matches[number].entry.explicit or turn.words[matches[number].first].text == "si":
@@ -506,7 +513,8 @@ def _answers_no(turn: _Turn, matches: list[_Match], number: int) -> bool:
     previous = matches[number - 1]
     if previous.entry.act is not Act.DENY or not _touch(turn, previous, matches[number]):
         return False
-    return not (_is_no(turn, previous) and _yes_after_no(turn, matches, number - 1) == number)
+    cleared = _is_no(turn, previous) and _yes_after_no(turn, matches, number - 1) == number
+    return not cleared or _may_be_non(turn, matches, number)
 
 
 def _touch(turn: _Turn, left: _Match, right: _Match) -> bool:

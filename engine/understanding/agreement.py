@@ -25,6 +25,8 @@ _DOUBT = re.compile(
     r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
     r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
     r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
+    # Not meant.
+    r"|\bbrav[oaie]\b|\bcontinu(?:a|i|ate) pure\b"
     # To somebody else in the room.
     r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
     r"|(?:parlavo|stavo parlando) con"

@@ -59,6 +59,9 @@ affirm | ma certo!
 affirm | ma sì, va bene
 affirm | no no va bene
 affirm | no, va bene così
+hedge | no va bene
+hedge | No va bene così
+hedge | no mi va bene
 affirm | No no, perfetto.
 affirm | no, no, va benissimo
 backchannel affirm | ah ok va bene
