@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import peewee as pw
-from playhouse import db_url, migrations
+from playhouse import db_url
 
-from storage import guards, receipts
+from storage import guards, migrating, receipts
 from storage.errors import OutcomeUnknown, Overtaken, StorageError, StoreUnavailable, TryAgain
 from storage.models import TABLES, proxy
 from storage.secret import Secret
@@ -31,7 +31,6 @@ __all__ = ["Database", "Overtaken", "StoreUnavailable", "current"]
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _RETRIED_STATES = frozenset({"40P01", "40001", "55P03"})  # deadlock, serialization failure, lock timeout
 _RETRIED_WORDS = ("locked", "busy")
 _OUTAGE_WORDS = (*_RETRIED_WORDS, "unable to open", "disk", "readonly", "not a database", "malformed")
@@ -119,7 +118,7 @@ class Database:
         applied."""
 
         def migrated() -> list[str]:
-            applied = list(migrations.run(self._peewee, str(_MIGRATIONS)))
+            applied = migrating.bring_up(self._peewee)
             if not self.on_sqlite:
                 receipts.forget_old(self._peewee)
             return applied
@@ -128,12 +127,7 @@ class Database:
 
     def migration_status(self) -> list[tuple[str, bool]]:
         """Every migration's name and whether it has been applied, in order."""
-
-        def status() -> list[tuple[str, bool]]:
-            rows = migrations.Runner(self._peewee, str(_MIGRATIONS)).status()
-            return [(row.name, row.applied is not None) for row in rows]
-
-        return self._on_worker(status)
+        return self._on_worker(lambda: migrating.status(self._peewee))
 
     def create_tables(self) -> None:
         """Create the current schema directly, without migrations (for throw-away databases)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -222,3 +224,23 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(
     found = old.database._on_worker(lambda: proxy.execute_sql(stage).fetchone())
     assert found == ("raccolta_dati",)
     assert old.database.migrate()[0] == "0002_conversations"
+
+
+def test_servers_that_start_at_once_migrate_it_once(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if dialect == "postgres":
+        url = request.getfixturevalue("postgres").empty("at_once")
+    else:
+        url = f"sqlite:///{tmp_path}/booking.db"
+    start = "import sys; from storage.database import Database\nwith Database(sys.argv[1]) as d: print(*d.migrate())"
+    servers = [
+        subprocess.Popen([sys.executable, "-c", start, url], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    applied = [server.communicate(timeout=60)[0].split() for server in servers]
+    assert [server.returncode for server in servers] == [0] * 4
+    with Database(url) as database:
+        everything = [name for name, _ in database.migration_status()]
+        assert all(done for _, done in database.migration_status())
+    assert sorted(name for names in applied for name in names) == everything
