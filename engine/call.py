@@ -27,6 +27,7 @@ from engine.ports import (
     ModelAudio,
     ModelEvent,
     ModelGone,
+    ResumptionHandle,
     Signal,
     SpeechBegan,
     SpeechDetector,
@@ -63,7 +64,8 @@ class Call:
     """One phone call. `run` returns once it is over, its last analysis done and the model's session closed.
 
     `prompt` is the model's system instruction. `record` gets every turn that is new or has changed, before it
-    is analysed.
+    is analysed. `handle` is what an earlier conversation with the model is taken up again with; `keep_handle`
+    gets each newer one, and must not wait.
     """
 
     def __init__(
@@ -78,8 +80,11 @@ class Call:
         clock: Clock,
         settings: EngineSettings,
         record: Record | None = None,
+        handle: str | None = None,
+        keep_handle: Callable[[str], None] | None = None,
     ) -> None:
         self._id = call_id
+        self._handle, self._keep_handle = handle, keep_handle
         self._line, self._model, self._prompt = line, model, prompt
         self._supervisor, self._detector, self._clock, self._settings = supervisor, detector, clock, settings
         self._record_turn = record
@@ -280,7 +285,7 @@ class Call:
 
     async def _converse(self) -> None:
         try:
-            async with self._model.open(self._prompt) as session:
+            async with self._model.open(self._prompt, resume=self._handle) as session:
                 self._session = session
                 pump = self._start(self._pump(session), "uplink")
                 try:
@@ -323,7 +328,11 @@ class Call:
                 self._on_turn_complete(now)
             case GoAway(seconds):
                 log.warning("call %s: the model will close the connection in %g s", self._id, seconds)
-            case ModelGone(code, reason):
+            case ResumptionHandle(handle):
+                self._handle = handle
+                if self._keep_handle is not None:
+                    self._keep_handle(handle)
+            case ModelGone(code, reason, _):
                 self._model_gone = True
                 log.info("call %s: the model's connection ended, code %d: %s", self._id, code, reason)
                 self._end(f"model gone: {code}")

@@ -164,24 +164,47 @@ class GoAway:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumptionHandle:
+    """What the conversation can be taken up again with from here on, in place of any handle before."""
+
+    handle: str
+
+
+class Loss(StrEnum):
+    """What the end of a conversation, or one that does not open, tells about the next try."""
+
+    NETWORK = "network"  # the connection broke or ran out; the conversation itself can go on
+    SERVER = "server"  # the model's side failed, and may do so again
+    REFUSED = "refused"  # it does not take this conversation any further: another may do, this one never
+    FATAL = "fatal"  # it takes none from us
+
+
+@dataclass(frozen=True, slots=True)
 class ModelGone:
     """The model's connection ended. `reason` is short; `code` the WebSocket close code."""
 
     code: int
     reason: str
+    loss: Loss = Loss.NETWORK
 
 
-ModelEvent = ModelAudio | CallerWords | AssistantWords | Signal | GoAway | ModelGone
+ModelEvent = ModelAudio | CallerWords | AssistantWords | Signal | GoAway | ResumptionHandle | ModelGone
 
 
 class LiveSession(Protocol):
     """One open conversation with the live model."""
 
     async def send_audio(self, pcm: bytes) -> None:
-        """PCM16 LE mono at 16 kHz, any length."""
+        """PCM16 LE mono at 16 kHz, any length. Waits while the model takes no more; nothing is kept here.
+
+        Raises LiveModelError when the conversation has ended.
+        """
 
     async def send_notice(self, text: str) -> None:
-        """Tell the model something it shall act on now, in its own voice."""
+        """Tell the model something it shall act on now, in its own voice.
+
+        Raises LiveModelError when the conversation has ended.
+        """
 
     def events(self) -> AsyncIterator[ModelEvent]:
         """What the model says, ending with exactly one ModelGone."""
@@ -190,12 +213,23 @@ class LiveSession(Protocol):
 class LiveModel(Protocol):
     """Opens conversations; one shared client behind it."""
 
-    def open(self, prompt: str) -> AbstractAsyncContextManager[LiveSession]:
-        """A session with `prompt` as its system instruction. Raises LiveModelError if it cannot be opened."""
+    def open(
+        self, prompt: str, *, resume: str | None = None, seed: str | None = None
+    ) -> AbstractAsyncContextManager[LiveSession]:
+        """A session with `prompt` as its system instruction, in which the model speaks first.
+
+        With `resume` it is the conversation that the handle was given for, and the model waits. With `seed` it
+        is a new one in the middle of a call: the model is told the seed beside the prompt, does not greet, and
+        goes on speaking. Raises LiveModelError if it cannot be opened. The connection is closed on leaving.
+        """
 
 
 class LiveModelError(Exception):
-    """The live model cannot be reached or refused the session."""
+    """The live model cannot be reached, refused the session or has ended it; `loss` says how."""
+
+    def __init__(self, message: str, loss: Loss = Loss.NETWORK) -> None:
+        super().__init__(message)
+        self.loss = loss
 
 
 # --- The supervisor ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from engine.ports import (
     ModelAudio,
     ModelEvent,
     ModelGone,
+    ResumptionHandle,
     Signal,
     SpeechBegan,
     SpeechEdge,
@@ -97,11 +98,15 @@ class Model:
         self.audio: list[bytes] = []
         self.notices: list[tuple[datetime, str]] = []
         self.open_now = False
+        self.opened: list[tuple[str | None, str | None]] = []  # resume, seed
         self.refuses = False
         self.blocked = False
 
     @asynccontextmanager
-    async def open(self, prompt: str) -> AsyncIterator["Model"]:
+    async def open(
+        self, prompt: str, *, resume: str | None = None, seed: str | None = None
+    ) -> AsyncIterator["Model"]:
+        self.opened.append((resume, seed))
         if self.refuses:
             raise LiveModelError("no")
         self.open_now = True
@@ -199,7 +204,9 @@ class Supervising:
 class Scene:
     """One call and everybody in it."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, *, handle: str | None = None, **settings: float) -> None:
+        self.handle = handle
+        self.handles: list[str] = []
         self.clock = VirtualClock()
         self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
         self.supervisor = Supervising()
@@ -217,6 +224,8 @@ class Scene:
             clock=self.clock,
             settings=self.settings,
             record=self.record,
+            handle=self.handle,
+            keep_handle=self.handles.append,
         )
         self.task = asyncio.create_task(self.call.run())
         await settle()
@@ -703,6 +712,15 @@ async def test_a_call_that_lasts_too_long_is_ended() -> None:
         await scene.speaks()
     assert not scene.phone.hung_up
     assert (await scene.over(15)).reason == "longer than 120 s"
+
+
+async def test_each_handle_is_kept_and_one_that_is_given_is_taken_up() -> None:
+    scene = Scene(handle="earlier")
+    await scene.start()
+    assert scene.model.opened == [("earlier", None)]
+    await scene.signal(ResumptionHandle("h1"), ResumptionHandle("h2"))
+    assert scene.handles == ["h1", "h2"]
+    await scene.close()
 
 
 async def test_nothing_is_left_running() -> None:

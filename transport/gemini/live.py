@@ -21,6 +21,7 @@ from engine.ports import (
     ModelAudio,
     ModelEvent,
     ModelGone,
+    ResumptionHandle,
     Signal,
 )
 from transport.gemini.settings import GeminiSettings
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 CALL_BEGINS = "[INIZIO CHIAMATA]"
 """The first thing the model is told: the caller is on the line, and the model speaks first."""
+
+CALL_GOES_ON = "[RIPRESA CHIAMATA]"
+"""The first thing a new conversation in the middle of a call is told: the model goes on speaking."""
 
 _BYTES_PER_MS = 32
 _UPLINK_MIME = "audio/pcm;rate=16000"
@@ -42,12 +46,15 @@ class GeminiLive:
         self._settings = settings
 
     @asynccontextmanager
-    async def open(self, prompt: str) -> AsyncIterator[GeminiLiveSession]:
-        """A conversation with `prompt` as its system instruction, in which the model speaks first.
+    async def open(
+        self, prompt: str, *, resume: str | None = None, seed: str | None = None
+    ) -> AsyncIterator[GeminiLiveSession]:
+        """A conversation, as `engine.ports.LiveModel` describes it. The seed is told with the prompt.
 
         Raises LiveModelError when the model cannot be reached or refuses.
         """
-        connecting = self._client.aio.live.connect(model=self._settings.model, config=self._config(prompt))
+        config = self._config(f"{prompt}\n\n{seed}" if seed else prompt, resume)
+        connecting = self._client.aio.live.connect(model=self._settings.model, config=config)
         try:
             async with asyncio.timeout(self._settings.open_timeout_s):
                 sdk = await connecting.__aenter__()
@@ -55,13 +62,14 @@ class GeminiLive:
             raise LiveModelError(f"Gemini Live did not open: {_reason(error)}") from error
         session = GeminiLiveSession(sdk, uplink_bytes=self._settings.uplink_ms * _BYTES_PER_MS)
         try:
-            await session.send_notice(CALL_BEGINS)
+            if resume is None:
+                await session.send_notice(CALL_GOES_ON if seed else CALL_BEGINS)
             yield session
         finally:
             await session.close()
             await connecting.__aexit__(None, None, None)
 
-    def _config(self, prompt: str) -> types.LiveConnectConfig:
+    def _config(self, prompt: str, resume: str | None) -> types.LiveConnectConfig:
         voice = types.PrebuiltVoiceConfig(voice_name=self._settings.voice)
         return types.LiveConnectConfig(
             response_modalities=[types.Modality.AUDIO],
@@ -72,7 +80,7 @@ class GeminiLive:
             ),
             input_audio_transcription=types.AudioTranscriptionConfig(),
             output_audio_transcription=types.AudioTranscriptionConfig(),
-            session_resumption=types.SessionResumptionConfig(),
+            session_resumption=types.SessionResumptionConfig(handle=resume),
             context_window_compression=types.ContextWindowCompressionConfig(
                 sliding_window=types.SlidingWindow()
             ),
@@ -175,6 +183,8 @@ def read_message(message: types.LiveServerMessage) -> Iterator[ModelEvent]:
             yield Signal.GENERATION_COMPLETE
         if content.turn_complete:
             yield Signal.TURN_COMPLETE
+    if (update := message.session_resumption_update) and update.resumable and update.new_handle:
+        yield ResumptionHandle(update.new_handle)
     if message.go_away:
         yield GoAway(_seconds(message.go_away.time_left))
 
