@@ -53,6 +53,7 @@ from storage.settings import StorageSettings
 from transport.bridge.dialects import DIALECTS
 from transport.clock import SystemClock
 from transport.console import auditing, forgetting
+from transport.console.open_door import OpenDoor
 from transport.console.routes import add_console
 from transport.errors import TransportError
 from transport.gemini.client import make_client
@@ -336,7 +337,7 @@ def server_parts(board: Switchboard, settings: Settings) -> Parts:
     """What the HTTP server is put together from."""
 
     def pages(app: web.Application) -> None:
-        add_console(app, board.database, lambda: board.shelf.refused)
+        add_console(app, board.database, OpenDoor(), lambda: board.shelf.refused)
 
     return Parts(
         answer=board.answer,

@@ -376,9 +376,14 @@ def _lease(now: datetime) -> datetime:
     return now + timedelta(seconds=current().settings.call_lease_seconds)
 
 
-def list_calls(limit: int = 50, before: str | None = None) -> list[CallSummary]:
-    """The newest calls first, at most `limit`; `before` is the id of the last call of the page before."""
-    rows: Any = _calls().order_by(VoiceCall.started_at.desc(), VoiceCall.id.desc()).limit(limit)
+def list_calls(
+    limit: int = 50, before: str | None = None, *, consultant: int | None = None
+) -> list[CallSummary]:
+    """The newest calls first, at most `limit`; `before` is the id of the last call of the page before.
+
+    `consultant`: only calls for them.
+    """
+    rows: Any = _calls(consultant).order_by(VoiceCall.started_at.desc(), VoiceCall.id.desc()).limit(limit)
     if before is not None:
         cursor: Any = VoiceCall.get_or_none(VoiceCall.id == before)
         if cursor is None:
@@ -390,9 +395,9 @@ def list_calls(limit: int = 50, before: str | None = None) -> list[CallSummary]:
     return _summaries(list(rows))
 
 
-def call_detail(call_id: str) -> CallDetail | None:
-    """One call with its turns and its journal."""
-    rows = list(_calls().where(VoiceCall.id == call_id))
+def call_detail(call_id: str, *, consultant: int | None = None) -> CallDetail | None:
+    """One call with its turns and its journal; with `consultant` only a call for them."""
+    rows = list(_calls(consultant).where(VoiceCall.id == call_id))
     if not rows:
         return None
     turns: Any = CallTurn.select().where(CallTurn.call == call_id).order_by(CallTurn.number)
@@ -407,8 +412,8 @@ def call_detail(call_id: str) -> CallDetail | None:
 # --- Reading rows -----------------------------------------------------------------------------------------
 
 
-def _calls() -> Any:
-    return (
+def _calls(consultant: int | None = None) -> Any:
+    found = (
         VoiceCall.select(VoiceCall, ExtractionState, Consultant, Client)
         .join_from(
             VoiceCall, ExtractionState, on=(ExtractionState.conversation == VoiceCall.id), attr="progress"
@@ -416,6 +421,7 @@ def _calls() -> Any:
         .join_from(VoiceCall, Consultant)
         .join_from(VoiceCall, Client, pw.JOIN.LEFT_OUTER)
     )
+    return found if consultant is None else found.where(VoiceCall.consultant == consultant)
 
 
 def _summaries(rows: list[Any]) -> list[CallSummary]:

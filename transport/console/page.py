@@ -1,4 +1,4 @@
-"""How every page is answered: rendered from its template, with the headers that keep it to itself."""
+"""How every page is answered: rendered from its template, with the viewer and the token of its forms."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+from transport.console import forms
+from transport.console.access import VIEWER
 
 
 def page(
     request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> web.Response:
-    """The page that `template` makes of `context`."""
-    response = aiohttp_jinja2.render_template(template, request, context, status=status)
-    response.headers.update(_HEADERS)
+    """The page that `template` makes of `context`; `viewer` and `form_token` are there for every template."""
+    given = {"viewer": request.get(VIEWER), "form_token": forms.token(request), **context}
+    response = aiohttp_jinja2.render_template(template, request, given, status=status)
+    forms.remember(request, response)
     return response

@@ -16,9 +16,14 @@ from storage.calls import CallDetail, StoredTurn, call_detail, list_calls
 from storage.database import Database
 from storage.errors import StorageError
 from storage.journal import JournalEntry
-from transport.console import wording
+from transport.console import cookies, wording
+from transport.console.access import VIEWER, Role, requires, signed_in
+from transport.console.gate import Entrance, Gate
+from transport.console.headers import add_headers
 from transport.console.page import page
 from transport.console.rules_pages import RulesPages
+from transport.console.sections import sections_of
+from transport.console.static_files import Static
 
 PAGE_SIZE = 25
 
@@ -28,14 +33,18 @@ _HERE = Path(__file__).parent
 def add_console(
     app: web.Application,
     database: Database,
+    entrance: Entrance,
     refused_rules: Callable[[], RulesError | None] = lambda: None,
     *,
     page_size: int = PAGE_SIZE,
 ) -> None:
     """Add the pages to `app`; they read the open `database` and show instants in each consultant's zone.
 
-    `refused_rules` tells why an edit of the rules is not in force, if one was refused.
+    `entrance` tells who asks. `refused_rules` tells why an edit of the rules is not in force, if one was refused.
     """
+    app[cookies.SECURE] = False
+    app.middlewares.append(Gate(entrance).middleware())
+    add_headers(app)
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -50,13 +59,14 @@ def add_console(
         clock_time=wording.clock_time,
         length=wording.length,
         plain=wording.plain,
+        sections_of=sections_of,
     )
     pages = _Pages(database, page_size)
-    app.router.add_get("/", _to_calls)
+    app.router.add_get("/", _to_first_page)
     app.router.add_get("/chiamate", pages.calls)
     app.router.add_get("/chiamate/{id}", pages.call)
     RulesPages(database, refused_rules).add_to(app)
-    app.router.add_static("/static", _HERE / "static")
+    Static(_HERE / "static").add_to(app)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,11 @@ class _Pages:
         self._database = database
         self._page_size = page_size
 
+    @requires(Role.CONSULENTE, Role.REVISORE)
     async def calls(self, request: web.Request) -> web.Response:
-        before = request.query.get("prima")
+        before, own = request.query.get("prima"), request[VIEWER].own_only
         try:
-            found = await self._database.run(lambda: list_calls(self._page_size + 1, before))
+            found = await self._database.run(lambda: list_calls(self._page_size + 1, before, consultant=own))
         except StorageError:
             if before is None:
                 raise
@@ -87,8 +98,10 @@ class _Pages:
         older = shown[-1].id if len(found) > len(shown) else None
         return page(request, "calls.html", {"calls": shown, "older": older, "first_page": before is None})
 
+    @requires(Role.CONSULENTE, Role.REVISORE)
     async def call(self, request: web.Request) -> web.Response:
-        detail = await self._database.run(lambda: call_detail(request.match_info["id"]))
+        own = request[VIEWER].own_only
+        detail = await self._database.run(lambda: call_detail(request.match_info["id"], consultant=own))
         if detail is None:
             return page(request, "missing.html", {"what": "Questa chiamata"}, status=404)
         turns = _in_spoken_order(detail)
@@ -101,8 +114,9 @@ class _Pages:
         return page(request, "call.html", shown)
 
 
-async def _to_calls(_: web.Request) -> web.Response:
-    raise web.HTTPFound("/chiamate")
+@signed_in
+async def _to_first_page(request: web.Request) -> web.Response:
+    raise web.HTTPFound(sections_of(request[VIEWER])[0].path)
 
 
 def _in_spoken_order(detail: CallDetail) -> list[ShownTurn]:

@@ -12,6 +12,7 @@ from rules.ruleset import DECISIONS
 from storage import rulesets
 from storage.database import Database
 from storage.rulesets import RuleChangeRecord
+from transport.console.access import Role, requires
 from transport.console.page import page
 from transport.console.rule_texts import differences, shown_rules
 
@@ -30,6 +31,7 @@ class RulesPages:
         app.router.add_get("/regole", self.overview)
         app.router.add_get(r"/regole/{number:\d{1,9}}", self.change)
 
+    @requires(Role.ANALISTA)
     async def overview(self, request: web.Request) -> web.Response:
         """What is in force, what was before, and an edit that was refused."""
         before = request.query.get("prima", "")
@@ -48,6 +50,7 @@ class RulesPages:
         }
         return page(request, "rules.html", shown)
 
+    @requires(Role.ANALISTA)
     async def change(self, request: web.Request) -> web.Response:
         """One change: what it changed, and its texts whole."""
         number = int(request.match_info["number"])

@@ -1,8 +1,9 @@
-"""A store with one call of each kind, and the pages over it."""
+"""A store with one call of each kind, and the pages over it, seen as one of each role."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from storage import bookings, calls, journal, people
 from storage.database import Database
 from storage.results import Booking, Hold, Lead
+from transport.console.access import Role, Viewer
 from transport.console.routes import add_console
 
 NOW = datetime(2026, 2, 12, 14, 15, tzinfo=UTC)  # a Thursday
@@ -20,6 +22,7 @@ SLOT = datetime(2026, 2, 16, 9, tzinfo=UTC)  # Monday at 10 in Rome
 HOSTILE = '<script>alert("x")</script> & <b>"mercoledì"</b>'
 
 Page = TestClient[web.Request, web.Application]
+PageAs = Callable[[Viewer | None], Awaitable[Page]]
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,41 @@ def database() -> Iterator[Database]:
         yield opened
 
 
+@dataclass(frozen=True)
+class Somebody:
+    """An entrance through which everybody is `known`; None: nobody is signed in."""
+
+    known: Viewer | None
+
+    async def viewer(self, _: web.Request) -> Viewer | None:
+        return self.known
+
+
+def viewer(*roles: Role, consultant: int | None = None) -> Viewer:
+    """Somebody with these roles."""
+    return Viewer(7, "Vera", frozenset(roles), consultant)
+
+
+ADMIN = viewer(Role.AMMINISTRATORE)
+
+
 @pytest.fixture
-async def page(database: Database) -> AsyncIterator[Page]:
-    app = web.Application()
-    add_console(app, database, page_size=5)
-    async with TestClient(TestServer(app)) as client:
-        yield client
+async def page_as(database: Database) -> AsyncIterator[PageAs]:
+    """The pages as `viewer` sees them; nobody is signed in for None."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(known: Viewer | None) -> Page:
+            app = web.Application()
+            add_console(app, database, Somebody(known), page_size=5)
+            return await stack.enter_async_context(TestClient(TestServer(app)))
+
+        yield opened
+
+
+@pytest.fixture
+async def page(page_as: PageAs) -> Page:
+    """The pages as an amministratore sees them."""
+    return await page_as(ADMIN)
 
 
 @pytest.fixture

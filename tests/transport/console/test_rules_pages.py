@@ -14,7 +14,7 @@ from rules.ruleset import load
 from storage import rulesets
 from storage.database import Database
 from tests.dialogues import RULES
-from tests.transport.console.conftest import HOSTILE, NOW, Page
+from tests.transport.console.conftest import ADMIN, HOSTILE, NOW, Page, Somebody
 from transport.console.routes import add_console
 from transport.console.rule_texts import Clause, differences, shown_rules
 
@@ -36,7 +36,7 @@ def edits() -> Edits:
 @pytest.fixture
 async def page(database: Database, edits: Edits) -> AsyncIterator[Page]:
     app = web.Application()
-    add_console(app, database, lambda: edits.refused)
+    add_console(app, database, Somebody(ADMIN), lambda: edits.refused)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -49,7 +49,7 @@ async def put(database: Database, version: str, files: Mapping[str, str], minute
 async def read(page: Page, path: str, status: int = 200) -> str:
     response = await page.get(path)
     assert response.status == status
-    assert "script-src" not in response.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in response.headers["Content-Security-Policy"]
     return await response.text()
 
 

@@ -1,0 +1,106 @@
+"""Who may see what: roles, the viewer of a request, and what each route of the console declares that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+#: Routes that are no pages and keep their own ways: tokens, keys, or open to all.
+OWN_WAYS = ("/bridge/", "/v1", "/healthz", "/metrics")
+
+_NEEDS = "console_needs"
+
+
+class Role(StrEnum):
+    """What a user is; the values are stored and shown."""
+
+    CONSULENTE = "consulente"
+    ANALISTA = "analista"
+    REVISORE = "revisore"
+    AMMINISTRATORE = "amministratore"
+
+
+_SEES_ALL = frozenset({Role.REVISORE, Role.AMMINISTRATORE})
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at a page. `consultant_id` is whose agenda is theirs; every consulente has one."""
+
+    user_id: int
+    name: str
+    roles: frozenset[Role]
+    consultant_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if Role.CONSULENTE in self.roles and self.consultant_id is None:
+            raise ValueError("a consulente has an agenda: give its consultant")
+
+    def may(self, *roles: Role) -> bool:
+        """Whether one of `roles` is theirs; an amministratore may everything."""
+        return Role.AMMINISTRATORE in self.roles or not self.roles.isdisjoint(roles)
+
+    @property
+    def own_only(self) -> int | None:
+        """The consultant whose calls and agenda alone they may see; None: all of them.
+
+        Raises HTTPForbidden for who may see no calls at all, so that a forgotten question shows nothing.
+        """
+        if not self.roles.isdisjoint(_SEES_ALL):
+            return None
+        if Role.CONSULENTE not in self.roles:
+            raise web.HTTPForbidden
+        return self.consultant_id
+
+
+VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a route asks: one of `roles`, or with `anybody` nothing. `live` routes stream and are no navigation."""
+
+    roles: frozenset[Role] = frozenset()
+    anybody: bool = False
+    live: bool = False
+
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+def requires(*roles: Role, live: bool = False) -> Callable[[H], H]:
+    """Declare who may use the decorated handler; an amministratore always may. Without a declaration nobody may.
+
+    `live`: a WebSocket or a stream of events; it must be asked for by a page of ours (see `same_origin`).
+    """
+
+    def declare(handler: H) -> H:
+        setattr(handler, _NEEDS, Needs(frozenset(roles) | {Role.AMMINISTRATORE}, live=live))
+        return handler
+
+    return declare
+
+
+def signed_in(handler: H) -> H:
+    """Declare that everybody who is signed in may use the decorated handler."""
+    return requires(*Role)(handler)
+
+
+def anybody(handler: H) -> H:
+    """Declare that everybody may use the decorated handler, signed in or not."""
+    setattr(handler, _NEEDS, Needs(anybody=True))
+    return handler
+
+
+def needs_of(handler: object) -> Needs | None:
+    """What was declared for a handler; None when nothing was."""
+    return getattr(handler, _NEEDS, None)
+
+
+def is_own_way(path: str) -> bool:
+    """Whether the route at `path` is none of the console's."""
+    return path.startswith(OWN_WAYS)

@@ -1,0 +1,37 @@
+"""The console's cookies: kept from scripts and from other sites, and never sent in the clear where TLS is used."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+SECURE: web.AppKey[bool] = web.AppKey("secure cookies", bool)
+
+
+def read(request: web.Request, name: str) -> str | None:
+    """The value of our cookie `name`, if the browser sent one."""
+    return request.cookies.get(_full(request, name))
+
+
+def put(request: web.Request, response: web.StreamResponse, name: str, value: str, **given: int) -> None:
+    """Have the browser keep it until it is closed, or with `max_age` for so many seconds."""
+    response.set_cookie(
+        _full(request, name),
+        value,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=request.app[SECURE],
+        max_age=given.get("max_age"),
+    )
+
+
+def drop(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    """Have the browser forget it."""
+    response.del_cookie(
+        _full(request, name), path="/", httponly=True, samesite="Lax", secure=request.app[SECURE]
+    )
+
+
+def _full(request: web.Request, name: str) -> str:
+    """With __Host- no other host, and nothing without TLS, can set it in our place."""
+    return f"__Host-{name}" if request.app[SECURE] else name

@@ -1,0 +1,79 @@
+"""The gate of the console: one middleware that asks of every route who may use it, and from where."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+from urllib.parse import urlencode
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from transport.console import forms
+from transport.console.access import VIEWER, Viewer, is_own_way, needs_of
+from transport.console.page import page
+from transport.console.same_origin import is_from_here
+
+log = logging.getLogger(__name__)
+
+SIGN_IN = "/accedi"
+
+_SAFE = ("GET", "HEAD")
+
+
+class Entrance(Protocol):
+    """How a request is known to be somebody's."""
+
+    async def viewer(self, request: web.Request) -> Viewer | None:
+        """Who it is; None when nobody is signed in. Tells `forms` the secret of the session, if there is one."""
+        ...
+
+
+class Gate:
+    """The middleware over every route of the console: declared at all, from where, by whom, and with which form."""
+
+    def __init__(self, entrance: Entrance, public_url: str = "") -> None:
+        """`public_url`: the address that people use, where that is not the one we listen on."""
+        self._entrance, self._public_url = entrance, public_url
+
+    def middleware(self) -> Middleware:
+        """What aiohttp asks for each request; it goes by the route that was found, not by the path as written."""
+
+        @web.middleware
+        async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
+            resource = request.match_info.route.resource
+            if resource is None or is_own_way(resource.canonical):
+                return await handler(request)
+            return await self._ask(request, handler)
+
+        return ask
+
+    async def _ask(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        needs = needs_of(request.match_info.handler)
+        if needs is None:
+            log.error("a route declares no roles and is refused: %s", request.match_info.route.resource)
+            raise web.HTTPForbidden
+        upgrade = "upgrade" in request.headers.get("Connection", "").lower()
+        acts = request.method not in _SAFE
+        if (acts or needs.live or upgrade) and not is_from_here(request, self._public_url):
+            log.warning("a request that no page of ours made was refused")
+            raise web.HTTPForbidden
+        viewer = await self._entrance.viewer(request)
+        if viewer is not None:
+            request[VIEWER] = viewer
+        elif not needs.anybody:
+            return _to_sign_in(request, navigation=not (acts or needs.live or upgrade))
+        if viewer is not None and not needs.anybody and needs.roles.isdisjoint(viewer.roles):
+            return page(request, "denied.html", {}, status=403)
+        if acts and not await forms.is_ours(request):
+            return page(request, "stale.html", {}, status=403)
+        return await handler(request)
+
+
+def _to_sign_in(request: web.Request, *, navigation: bool) -> web.StreamResponse:
+    if not navigation:
+        raise web.HTTPUnauthorized
+    raise web.HTTPSeeOther(f"{SIGN_IN}?{urlencode({'poi': request.path_qs})}")

@@ -1,0 +1,27 @@
+"""Whether a request was made by a page of ours: what another site's page makes a browser send is told apart here."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+
+def is_from_here(request: web.Request, public_url: str = "") -> bool:
+    """Whether the browser says that a page of ours asks: by `Origin`, or without one by `Sec-Fetch-Site`.
+
+    What says neither is refused. `public_url` is the address people use, where a proxy stands in front; else
+    the origin must be the very host and port that was asked.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site") == "same-origin"
+    if public_url:
+        return origin == origin_of(public_url)
+    return origin == f"{request.scheme}://{request.host}"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, as browsers write them in `Origin`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
