@@ -353,6 +353,9 @@ def _read(kind: BookingKind, row: Any, person: Any) -> Booking:
         email=person.email,
         notes=row.notes,
         call_id=row.voice_call_id,
+        created_at=row.created_at,
+        changed_at=row.cancelled_at or row.changed_at,
+        meet_link=row.meet_link,
     )
 
 
@@ -462,12 +465,12 @@ def _move_to(
 ) -> Booking:
     """Move a booking to a slot whose cells may be taken. Raises peewee.IntegrityError when one may not."""
     kept = moved.notes if notes is None else notes
-    _MOVED[moved.kind].run(start=start, minutes=minutes, notes=kept, booking=moved.id)
+    _MOVED[moved.kind].run(start=start, minutes=minutes, notes=kept, now=now, booking=moved.id)
     # Other holds that would move it count on cells that it now gives back.
     _end_moves(moved.kind, moved.id, now, but=by)
     have = locks.owned(locks.OWNER_COLUMNS[moved.kind], moved.id)
     _own_exactly(moved.consultant_id, cells, moved.kind, moved.id, have)
-    done = replace(moved, start=start, minutes=minutes, notes=kept)
+    done = replace(moved, start=start, minutes=minutes, notes=kept, changed_at=now)
     if done != moved:
         outbox.enqueue(done, Action.UPDATE, now=now)
     return done
@@ -518,6 +521,7 @@ def _booking_of(kind: BookingKind) -> Statement:
 
 def _moving(table: Any) -> Statement:
     new = {"start_at": Given("start"), "minutes": Given("minutes"), "notes": Given("notes")}
+    new["changed_at"] = Given("now")
     return Statement(lambda: table.update(new).where(table.id == Given("booking")))
 
 

@@ -79,7 +79,8 @@ class Table(pw.Model):
 
 class Consultant(Table):
     """Whose time is booked. Its row is the lock that orders everything done to its agenda. `calendar` is the id
-    of the calendar that its bookings are copied to, if they are."""
+    of the calendar that its bookings are copied to, if they are; `feed_digest` the hash of the secret part of its
+    feed's address."""
 
     id = pw.AutoField()
     name = pw.TextField()
@@ -87,6 +88,7 @@ class Consultant(Table):
     country = pw.TextField(default="IT")
     region = pw.TextField(null=True)
     calendar = pw.TextField(null=True)
+    feed_digest = pw.TextField(null=True, unique=True)
 
     class Meta:
         table_name = "consultants"
@@ -388,7 +390,8 @@ class PendingBooking(Table):
 
 
 class Consultation(Table):
-    """A booking of a registered client."""
+    """A booking of a registered client. `changed_at` is when it was last moved, `meet_link` where it is held, if
+    on line."""
 
     id = pw.TextField(primary_key=True)
     consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
@@ -400,7 +403,9 @@ class Consultation(Table):
     voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
     notes = pw.TextField(null=True)
     created_at = InstantField()
+    changed_at = InstantField(null=True)
     cancelled_at = InstantField(null=True)
+    meet_link = pw.TextField(null=True)
 
     class Meta:
         table_name = "consultations"
@@ -408,7 +413,7 @@ class Consultation(Table):
 
 
 class AppointmentBooking(Table):
-    """A booking of a lead; `source` is the channel it came by."""
+    """A booking of a lead; `source` is the channel it came by, the rest as in Consultation."""
 
     id = pw.TextField(primary_key=True)
     consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
@@ -422,7 +427,9 @@ class AppointmentBooking(Table):
     voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
     notes = pw.TextField(null=True)
     created_at = InstantField()
+    changed_at = InstantField(null=True)
     cancelled_at = InstantField(null=True)
+    meet_link = pw.TextField(null=True)
 
     class Meta:
         table_name = "appointment_bookings"
@@ -475,6 +482,34 @@ class CommitReceipt(Table):
 
     class Meta:
         table_name = "commit_receipts"
+
+
+class CalendarView(Table):
+    """How well a consultant's calendar is known: when it was last read, or why that failed since. `stale` while
+    what is known is older than it should be."""
+
+    consultant = pw.ForeignKeyField(Consultant, primary_key=True, on_delete="CASCADE")
+    read_at = InstantField(null=True)
+    failed_at = InstantField(null=True)
+    error = pw.TextField(null=True)
+    stale = pw.BooleanField(default=False)
+
+    class Meta:
+        table_name = "calendar_views"
+
+
+class BusyTime(Table):
+    """When a consultant's calendar is taken by something that is no booking of ours, as it was last read."""
+
+    id = pw.BigAutoField()
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="CASCADE")
+    start_at = InstantField()
+    end_at = InstantField()
+
+    class Meta:
+        table_name = "calendar_busy"
+        indexes = ((("consultant", "start_at"), False),)
+        constraints = (pw.Check("end_at > start_at"),)
 
 
 class CalendarTask(Table):
@@ -578,6 +613,8 @@ TABLES: tuple[type[Table], ...] = (
     AppointmentBooking,
     CallBooking,
     SlotLock,
+    CalendarView,
+    BusyTime,
     CalendarTask,
     CommitReceipt,
 )

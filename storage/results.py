@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,7 +48,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking of either kind. `start` is aware UTC, `phone` E.164."""
+    """A booking of either kind. Instants are aware UTC, `phone` is E.164.
+
+    Where and since when it stands so makes it no other booking: `meet_link` comes later, from a calendar;
+    `changed_at` is when it was last moved or cancelled.
+    """
 
     kind: BookingKind
     id: str
@@ -62,6 +66,9 @@ class Booking:
     email: str | None = None
     notes: str | None = None
     call_id: str | None = None
+    created_at: datetime | None = field(default=None, compare=False)
+    changed_at: datetime | None = field(default=None, compare=False)
+    meet_link: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
