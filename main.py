@@ -60,9 +60,10 @@ from transport.gemini.client import make_client
 from transport.gemini.extractor import GeminiExtractor
 from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
+from transport.logs import set_up_logging
 from transport.metrics import Metrics
 from transport.server import Parts, init_app, refuse_exposed, running, serve
-from transport.settings import BridgeSettings, ServerSettings
+from transport.settings import BridgeSettings, LoggingSettings, ServerSettings
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import run_demo
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     gemini_api_key: SecretStr | None = Field(None, validation_alias="GEMINI_API_KEY")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
@@ -986,15 +988,11 @@ def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argp
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     told = parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if told.command == "serve" else logging.ERROR,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("google_genai.models").setLevel(logging.WARNING)  # a line a request, which says nothing
     try:
         run: Callable[[Settings, argparse.Namespace], int] = told.run
-        return run(load_settings(told.config), told)
+        settings = load_settings(told.config)
+        set_up_logging(settings.logging, least=logging.NOTSET if told.command == "serve" else logging.ERROR)
+        return run(settings, told)
     except (SettingsError, CommandError, RulesError, StorageError, TransportError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ consultant's row lock orders them.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import random
 import threading
@@ -158,7 +159,8 @@ class Database:
         when the database does not answer (OutcomeUnknown when it cannot be asked either), and whatever
         `work` raises; each of them after a rollback.
         """
-        return await asyncio.wrap_future(self._pool().submit(self._transact, work, still_valid))
+        whose = contextvars.copy_context()  # so that the log knows which call it is for
+        return await asyncio.wrap_future(self._pool().submit(whose.run, self._transact, work, still_valid))
 
     def run_blocking(self, work: Callable[[], T], *, still_valid: Callable[[], bool] | None = None) -> T:
         """As `run`, for code without an event loop."""

@@ -1,4 +1,4 @@
-"""Settings of the HTTP server and of the bridges that connect to it."""
+"""Settings of the HTTP server, of the bridges that connect to it, and of what is logged."""
 
 from __future__ import annotations
 
@@ -137,3 +137,16 @@ class BridgeSettings(BaseModel):
         if value not in SUPPORTED_REGIONS:
             raise ValueError("should be a country of two capital letters")
         return value
+
+
+class LoggingSettings(BaseModel):
+    """What `serve` writes to stderr."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people (text), or one JSON object a line (json)."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that serve logs: debug, info, warning, error."
+    )

@@ -23,6 +23,7 @@ from storage.people import ConsultantRecord
 from transport.audio.energy import EnergyDetector
 from transport.bridge.metadata import CallMetadata
 from transport.errors import BridgeError
+from transport.logs import log_stored_as
 from transport.metrics import Metrics
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Switchboard:
         rulebook = self.shelf.current()
         opened = await self.database.run(lambda: self._open(metadata, rulebook))
         conversation = opened.conversation
+        log_stored_as(conversation.id)
         supervisor = Supervisor(
             conversation, self.database, rulebook, self.extractor(rulebook), watch=self.metrics.analysed
         )

@@ -16,6 +16,7 @@ from transport.bridge.connection import Connection
 from transport.bridge.line import BridgeLine
 from transport.bridge.metadata import CallMetadata
 from transport.errors import BridgeError
+from transport.logs import log_as
 from transport.settings import BridgeSettings
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class BridgeEndpoint:
             await connection.close(error.code, str(error))
             return connection.socket
         call_id, rate = metadata.call_id, metadata.sample_rate
+        log_as(call_id)
         log.info("call %s: connected, %s at %d Hz", call_id, metadata.direction, rate)
         line = BridgeLine(connection, self._clock, self._settings, call_id=call_id, rate=rate)
         call = asyncio.create_task(self._run(connection, line, metadata), name=f"call {call_id}")
