@@ -60,6 +60,7 @@ def add_console(
         length=wording.length,
         plain=wording.plain,
         sections_of=sections_of,
+        t=wording.MARKUP,
     )
     pages = _Pages(database, page_size)
     app.router.add_get("/", _to_first_page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transport.console.access import Role, Viewer
+from transport.console.wording import TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,8 @@ class Section:
 
 
 SECTIONS = (
-    Section("/chiamate", "Chiamate vocali", (Role.CONSULENTE, Role.REVISORE)),
-    Section("/regole", "Regole", (Role.ANALISTA,)),
+    Section("/chiamate", TEXTS["sections"]["calls"], (Role.CONSULENTE, Role.REVISORE)),
+    Section("/regole", TEXTS["sections"]["rules"], (Role.ANALISTA,)),
 )
 
 

@@ -1,13 +1,30 @@
-"""How the pages say things in Italian: days, times, durations, what came of a call and what was decided in it."""
+"""How the pages say things in Italian: days, times, durations, what came of a call and what was decided in it.
+
+The texts of the pages themselves are in `wording.toml`.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from storage.calls import CallSummary
+
+#: What stands on the pages, by section and name.
+TEXTS: Mapping[str, Mapping[str, str]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+
+#: The same for templates, as `t`: our own texts are markup, what is filled in never is.
+MARKUP: Mapping[str, Mapping[str, Markup]] = {
+    section: {name: Markup(text) for name, text in texts.items()} for section, texts in TEXTS.items()
+}
 
 _DAYS = ("Lun", "Mar", "Mer", "Gio", "Ven", "Sab", "Dom")
 _MONTHS = ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic")

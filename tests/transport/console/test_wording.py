@@ -1,0 +1,31 @@
+"""Every text of the catalogue is used, and every text that is used is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from transport.console import wording
+
+CONSOLE = Path(wording.__file__).parent
+_IN_TEMPLATE = re.compile(r"\bt\.(\w+)\.(\w+)")
+_IN_MODULE = re.compile(r'TEXTS\["(\w+)"\]\["(\w+)"\]')
+
+
+def test_texts_and_their_uses_agree() -> None:
+    used = {
+        found
+        for paths, pattern in (
+            (CONSOLE.glob("templates/*.html"), _IN_TEMPLATE),
+            (CONSOLE.glob("*.py"), _IN_MODULE),
+        )
+        for path in paths
+        for found in pattern.findall(path.read_text(encoding="utf-8"))
+    }
+    known = {(section, name) for section, texts in wording.TEXTS.items() for name in texts}
+    assert used == known
+
+
+def test_texts_are_markup_and_what_is_filled_in_is_not() -> None:
+    assert [text for texts in wording.TEXTS.values() for text in texts.values() if '"' in text] == []
+    assert wording.MARKUP["missing"]["why"].format(what="<b>") == "&lt;b&gt; non c'è."
