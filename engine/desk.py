@@ -133,7 +133,9 @@ class StoreDesk:
         return self._done("confirm", slot_of(held.start, conversation.zone), result)
 
     def cancel(self, booking: str, now: datetime) -> str | Refusal:
-        return self._done("cancel", None, bookings.cancel(*parts_of(booking), now=now))
+        return self._done(
+            "cancel", None, bookings.cancel(*parts_of(booking), now=now, conversation=self._conversation.id)
+        )
 
     def _done(self, asked: str, slot: Slot | None, result: Booking | Refusal) -> str | Refusal:
         if isinstance(result, Refusal):

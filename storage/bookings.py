@@ -29,10 +29,11 @@ from storage.models import (
     HoldStatus,
     PendingBooking,
     SlotLock,
+    VoiceCall,
     proxy,
 )
 from storage.outbox import Action
-from storage.results import Booking, BookingKind, Hold, Lead, Refusal
+from storage.results import Booking, BookingKind, Hold, Lead, Outcome, Refusal
 from storage.statements import Given, Statement
 
 SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call")
@@ -147,7 +148,9 @@ def reschedule(
     try:
         with proxy.atomic():
             _end_each((each for each in over if each.consultant_id in locked), now)
-            return _move_to(known, start, minutes, set(cells), notes, now)
+            moved = _move_to(known, start, minutes, set(cells), notes, now)
+            _came_of(conversation, Outcome.MOVED, moved.id)
+            return moved
     except pw.IntegrityError as error:
         if not locks.is_unique_violation(error):
             raise
@@ -265,9 +268,11 @@ def has_pending(conversation: str, *, now: datetime) -> bool:
     return hold_of(conversation, now=now) is not None
 
 
-def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Refusal:
-    """Give up a booking and its cells; cancelling twice returns the same booking. Refusals: NOT_FOUND,
-    PAST."""
+def cancel(
+    kind: BookingKind, booking_id: str, *, now: datetime, conversation: str | None = None
+) -> Booking | Refusal:
+    """Give up a booking and its cells; cancelling twice returns the same booking. `conversation` is where it was
+    asked for, if in one. Refusals: NOT_FOUND, PAST."""
     known = booking(kind, booking_id)
     if known is None:
         return Refusal.NOT_FOUND
@@ -285,6 +290,10 @@ def cancel(kind: BookingKind, booking_id: str, *, now: datetime) -> Booking | Re
             CallBooking.booking_id == booking_id
         ).execute()
     _end_moves(kind, booking_id, now)
+    about_it = VoiceCall.booking_id == booking_id
+    VoiceCall.update(outcome=Outcome.CANCELLED.value).where(about_it).execute()
+    if conversation is not None:
+        _came_of(conversation, Outcome.CANCELLED, booking_id)
     outbox.enqueue(known, Action.DELETE, now=now)
     return _known(kind, booking_id)
 
@@ -430,6 +439,8 @@ def _book(
     else:
         _NEW_APPOINTMENT.run(name=lead.name, phone=lead.phone, email=lead.email, **new)
     _settle_cells(pending, kind, booking_id)
+    if call_id is not None:
+        _came_of(call_id, Outcome.CREATED, booking_id)
     booked = _known(kind, booking_id)
     outbox.enqueue(booked, Action.CREATE, now=now)
     return booked
@@ -450,6 +461,7 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
         return Refusal.PAST
     needed = _cells_of(pending)
     locks.hand_over(pending.token, kind, moved.id)
+    _came_of(pending.conversation, Outcome.MOVED, moved.id)
     return _move_to(moved, pending.start_at, pending.minutes, needed, notes, now, by=pending.token)
 
 
@@ -474,6 +486,11 @@ def _move_to(
     if done != moved:
         outbox.enqueue(done, Action.UPDATE, now=now)
     return done
+
+
+def _came_of(call_id: str, outcome: Outcome, booking_id: str) -> None:
+    """Note with the call what was done in it; a conversation that is no call has nothing to note it with."""
+    _CAME_OF.run(outcome=outcome.value, booking=booking_id, call=call_id)
 
 
 def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
@@ -580,6 +597,11 @@ _CONFIRMED = Statement(
 _ENDED = Statement(
     lambda: PendingBooking.update(status=Given("status")).where(
         _IS_WAITING, PendingBooking.token == Given("token")
+    )
+)
+_CAME_OF = Statement(
+    lambda: VoiceCall.update(outcome=Given("outcome"), booking_id=Given("booking")).where(
+        VoiceCall.id == Given("call")
     )
 )
 _BOOKING = {kind: _booking_of(kind) for kind in BOOKING_TABLES}

@@ -10,23 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
-import peewee as pw
-
-from storage import conversations, journal
-from storage.bookings import as_booking
+from storage import call_list, conversations, journal
+from storage.call_list import CallSummary, list_calls
 from storage.database import current
 from storage.errors import StorageError
 from storage.models import (
-    BOOKING_TABLES,
-    AppointmentBooking,
     CallAnalysis,
     CallTurn,
-    Client,
-    Consultant,
-    Consultation,
-    ExtractionState,
     MillisField,
     VoiceCall,
 )
@@ -40,7 +31,6 @@ from storage.people import (
     find_client,
     scheduled_call,
 )
-from storage.results import Booking, BookingKind
 
 __all__ = [
     "AnalysisRecord",
@@ -51,6 +41,7 @@ __all__ = [
     "ScheduledCallRecord",
     "StoredTurn",
     "analyses",
+    "call_back_done",
     "call_detail",
     "client",
     "close_interrupted",
@@ -150,31 +141,6 @@ class AnalysisRecord:
     rules: str | None = None
     evidence: Mapping[str, Any] | None = None
     words: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallSummary:
-    """One line of the calls page. `number` is the other side's; `zone` the consultant's, to show instants
-    in."""
-
-    id: str
-    direction: str
-    number: str | None
-    name: str | None
-    started_at: datetime
-    ended_at: datetime | None
-    end_reason: str | None
-    interrupted: bool
-    stage: str
-    task: str | None
-    booking: Booking | None
-    callback_requested: bool
-    zone: ZoneInfo
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long the call lasted; None while it goes on."""
-        return None if self.ended_at is None else self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +287,22 @@ def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
     row: Any = VoiceCall.get_or_none(VoiceCall.id == call_id)
     if row is None:
         raise StorageError(f"there is no call {call_id}")
-    VoiceCall.update(details={**row.details, **metadata}).where(VoiceCall.id == call_id).execute()
+    new: dict[str, Any] = {"details": {**row.details, **metadata}}
+    if metadata.get("callbackRequested") and row.callback_due is None:  # once ticked off it stays so
+        new["callback_due"] = True
+    VoiceCall.update(**new).where(VoiceCall.id == call_id).execute()
+
+
+def call_back_done(call_id: str, *, by: str, now: datetime, consultant_id: int | None = None) -> bool:
+    """Tick off that a call is to be returned: `by` is who says so. With `consultant_id` only a call of theirs.
+
+    False when none was due, so that the first who ticks it off stays on record.
+    """
+    which: Any = (VoiceCall.id == call_id) & VoiceCall.callback_due
+    if consultant_id is not None:
+        which &= VoiceCall.consultant == consultant_id
+    done = VoiceCall.update(callback_due=False, callback_at=now, callback_by=by).where(which)
+    return bool(done.execute())
 
 
 def finish_call(
@@ -376,97 +357,22 @@ def _lease(now: datetime) -> datetime:
     return now + timedelta(seconds=current().settings.call_lease_seconds)
 
 
-def list_calls(
-    limit: int = 50, before: str | None = None, *, consultant: int | None = None
-) -> list[CallSummary]:
-    """The newest calls first, at most `limit`; `before` is the id of the last call of the page before.
-
-    `consultant`: only calls for them.
-    """
-    rows: Any = _calls(consultant).order_by(VoiceCall.started_at.desc(), VoiceCall.id.desc()).limit(limit)
-    if before is not None:
-        cursor: Any = VoiceCall.get_or_none(VoiceCall.id == before)
-        if cursor is None:
-            raise StorageError(f"there is no call {before}")
-        rows = rows.where(
-            (VoiceCall.started_at < cursor.started_at)
-            | ((VoiceCall.started_at == cursor.started_at) & (VoiceCall.id < before))
-        )
-    return _summaries(list(rows))
-
-
 def call_detail(call_id: str, *, consultant: int | None = None) -> CallDetail | None:
     """One call with its turns and its journal; with `consultant` only a call for them."""
-    rows = list(_calls(consultant).where(VoiceCall.id == call_id))
-    if not rows:
+    found = call_list.call_line(call_id, consultant=consultant)
+    if found is None:
         return None
+    summary, metadata = found
     turns: Any = CallTurn.select().where(CallTurn.call == call_id).order_by(CallTurn.number)
     return CallDetail(
-        call=_summaries(rows)[0],
+        call=summary,
         turns=tuple(_turn(row) for row in turns),
         journal=tuple(journal.entries(call_id)),
-        metadata=rows[0].details,
+        metadata=metadata,
     )
 
 
 # --- Reading rows -----------------------------------------------------------------------------------------
-
-
-def _calls(consultant: int | None = None) -> Any:
-    found = (
-        VoiceCall.select(VoiceCall, ExtractionState, Consultant, Client)
-        .join_from(
-            VoiceCall, ExtractionState, on=(ExtractionState.conversation == VoiceCall.id), attr="progress"
-        )
-        .join_from(VoiceCall, Consultant)
-        .join_from(VoiceCall, Client, pw.JOIN.LEFT_OUTER)
-    )
-    return found if consultant is None else found.where(VoiceCall.consultant == consultant)
-
-
-def _summaries(rows: list[Any]) -> list[CallSummary]:
-    booked = _bookings_of(rows)
-    return [_summary(row, booked.get(row.id)) for row in rows]
-
-
-def _summary(row: Any, booked: Booking | None) -> CallSummary:
-    person = row.client.name if row.client_id is not None else (booked.name if booked else None)
-    return CallSummary(
-        id=row.id,
-        direction=row.direction,
-        number=row.caller_number if row.direction == "inbound" else row.dialled_number,
-        name=person,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        end_reason=row.end_reason,
-        interrupted=row.interrupted,
-        stage=row.progress.stage,
-        task=row.progress.task,
-        booking=booked,
-        callback_requested=bool(row.details.get("callbackRequested")),
-        zone=ZoneInfo(row.consultant.zone),
-    )
-
-
-def _bookings_of(rows: list[Any]) -> dict[str, Booking]:
-    """For each call the booking its metadata names, else the last made in it."""
-    named = {row.id: row.details["bookingId"] for row in rows if row.details.get("bookingId")}
-    calls, ids = [row.id for row in rows], list(named.values())
-    by_id: dict[str, Booking] = {}
-    made: dict[str | None, Booking] = {}
-    for kind, table in BOOKING_TABLES.items():
-        which = table.voice_call.in_(calls) | table.id.in_(ids)
-        for row in _with_person(kind).where(which).order_by(table.created_at):
-            booked = by_id[row.id] = as_booking(kind, row)
-            made[booked.call_id] = booked
-    found = {call_id: by_id.get(named.get(call_id, "")) or made.get(call_id) for call_id in calls}
-    return {call_id: booked for call_id, booked in found.items() if booked is not None}
-
-
-def _with_person(kind: BookingKind) -> Any:
-    if kind is BookingKind.CONSULTATION:
-        return Consultation.select(Consultation, Client).join(Client)
-    return AppointmentBooking.select()
 
 
 def _turn(row: Any) -> StoredTurn:

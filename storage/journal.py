@@ -80,7 +80,14 @@ def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
     except TypeError as error:
         raise InvalidEntry(f"a journal entry must be plain JSON: {error}") from error
     found = chain.digest(body)
-    Transition.create(call=call_id, sequence=sequence, body=body.decode(), previous_hash=previous, hash=found)
+    Transition.create(
+        call=call_id,
+        sequence=sequence,
+        body=body.decode(),
+        previous_hash=previous,
+        hash=found,
+        **_to_search(entry, recorded_at),
+    )
     JournalHead.insert(call=call_id, sequence=sequence, hash=found).on_conflict(
         conflict_target=[JournalHead.call], preserve=[JournalHead.sequence, JournalHead.hash]
     ).execute()
@@ -110,6 +117,21 @@ def read(call_id: str, body: str, found: str) -> JournalEntry:
         hash=found,
         entry=content["entry"],
     )
+
+
+def _to_search(entry: Mapping[str, Any], recorded_at: datetime) -> dict[str, Any]:
+    """What of an entry is searched and counted (storage.journal_search)."""
+    outcome = entry.get("outcome")
+    return {
+        "recorded_at": recorded_at,
+        "event": entry["event"],
+        "target": entry.get("to"),
+        "rule": entry.get("rule"),
+        "guard": entry.get("guard"),
+        "outcome": outcome if isinstance(outcome, str) else None,
+        "refusal": entry.get("refusal"),
+        "notices": " ".join(entry.get("notices") or ()) or None,
+    }
 
 
 def _without_personal_values(call_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -163,23 +163,32 @@ class ScheduledCall(Table):
 
 class VoiceCall(Table):
     """One phone call; `details` is the domain's `metadata`. `server` answers for it while it is open, and says
-    so again before `lease_until`."""
+    so again before `lease_until`.
+
+    `outcome` is what was last done to a booking in it (storage.results.Outcome), `booking_id` to which.
+    `callback_due`: somebody must call back; false once `callback_by` has said, at `callback_at`, that it is done.
+    """
 
     id = pw.TextField(primary_key=True)
     bridge_call_id = pw.TextField(index=True)
-    consultant = pw.ForeignKeyField(Consultant, on_delete="RESTRICT")
+    consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="RESTRICT")
     direction = pw.TextField()
     caller_number = pw.TextField(null=True)
     dialled_number = pw.TextField(null=True)
     client = pw.ForeignKeyField(Client, null=True, on_delete="SET NULL")
     scheduled_call = pw.ForeignKeyField(ScheduledCall, null=True, on_delete="SET NULL")
-    started_at = InstantField(index=True)
+    started_at = InstantField()
     ended_at = InstantField(null=True)
     end_reason = pw.TextField(null=True)
     interrupted = pw.BooleanField(default=False)
     details = pw.JSONField(column_name="metadata")
     server = pw.TextField(null=True)
     lease_until = InstantField(null=True)
+    outcome = pw.TextField(null=True)
+    booking_id = pw.TextField(null=True)
+    callback_due = pw.BooleanField(null=True)
+    callback_at = InstantField(null=True)
+    callback_by = pw.TextField(null=True)
 
     class Meta:
         table_name = "voice_calls"
@@ -230,13 +239,25 @@ class CallAnalysis(Table):
 
 
 class Transition(Table):
-    """One entry of the journal; `body` is the canonical JSON that `hash` covers. Triggers keep it as it is."""
+    """One entry of the journal; `body` is the canonical JSON that `hash` covers. Triggers keep it as it is.
+
+    What follows the hash stands in the body too, and is here to be searched and counted; `notices` are their
+    names with spaces between.
+    """
 
     call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="RESTRICT")
     sequence = pw.IntegerField()
     body = pw.TextField()
     previous_hash = pw.TextField()
     hash = pw.TextField()
+    recorded_at = MillisField(null=True)
+    event = pw.TextField(null=True)
+    target = pw.TextField(null=True)
+    rule = pw.TextField(null=True)
+    guard = pw.TextField(null=True)
+    outcome = pw.TextField(null=True)
+    refusal = pw.TextField(null=True)
+    notices = pw.TextField(null=True)
 
     class Meta:
         table_name = "transitions"
@@ -546,6 +567,30 @@ class CalendarTask(Table):
 
 
 VoiceCall.add_index(VoiceCall.lease_until, name="calls_open", where=pw.SQL("ended_at IS NULL"))
+
+# The pages read calls newest first, a page at a time, each filter by an index in that order (see storage.call_list,
+# which shows the plans).
+VoiceCall.add_index(VoiceCall.started_at, VoiceCall.id, name="calls_by_start")
+VoiceCall.add_index(VoiceCall.consultant, VoiceCall.started_at, VoiceCall.id, name="calls_of_consultant")
+VoiceCall.add_index(VoiceCall.outcome, VoiceCall.started_at, VoiceCall.id, name="calls_by_outcome")
+VoiceCall.add_index(VoiceCall.booking_id, name="calls_of_booking")
+VoiceCall.add_index(
+    VoiceCall.started_at, VoiceCall.id, name="calls_to_call_back", where=pw.SQL("callback_due")
+)
+VoiceCall.add_index(VoiceCall.started_at, VoiceCall.id, name="calls_cut_short", where=pw.SQL("interrupted"))
+VoiceCall.add_index(
+    VoiceCall.caller_number, VoiceCall.started_at, name="calls_from", where=pw.SQL("direction = 'inbound'")
+)
+VoiceCall.add_index(
+    VoiceCall.dialled_number, VoiceCall.started_at, name="calls_to", where=pw.SQL("direction = 'outbound'")
+)
+ExtractionState.add_index(ExtractionState.stage, ExtractionState.voice_call, name="calls_by_stage")
+Transition.add_index(Transition.recorded_at, Transition.call, Transition.sequence, name="entries_by_time")
+Transition.add_index(Transition.rule, Transition.recorded_at, name="entries_by_rule")
+Transition.add_index(Transition.outcome, Transition.recorded_at, name="entries_by_outcome")
+Transition.add_index(
+    Transition.guard, Transition.recorded_at, name="entries_by_guard", where=pw.SQL("guard IS NOT NULL")
+)
 CalendarTask.add_index(
     CalendarTask.consultant,
     CalendarTask.id,

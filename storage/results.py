@@ -25,6 +25,14 @@ class Refusal(StrEnum):
         return Refusal.NOT_FOUND if self is Refusal.NOT_YOURS else self
 
 
+class Outcome(StrEnum):
+    """What was last done to a booking in a call; a booking given up later counts for the call that made it too."""
+
+    CREATED = "creato"
+    MOVED = "spostato"
+    CANCELLED = "disdetto"
+
+
 class BookingKind(StrEnum):
     """A confirmed booking of a registered client, or of a lead."""
 

@@ -140,7 +140,10 @@ def test_two_entries_that_changed_places_are_named(filled: tuple[Store, list[str
 
 def test_an_entry_put_in_at_the_end_or_from_another_call_is_named(filled: tuple[Store, list[str]]) -> None:
     store, made = filled
-    put = "INSERT INTO transitions SELECT '{0}', 7, body, previous_hash, hash FROM transitions WHERE call_id = '{1}'"
+    put = (
+        "INSERT INTO transitions (call_id, sequence, body, previous_hash, hash)"
+        " SELECT '{0}', 7, body, previous_hash, hash FROM transitions WHERE call_id = '{1}'"
+    )
     store.tamper(f"{put.format(made[0], made[2])} AND sequence = 6")
     assert (
         first(verify(store))
@@ -289,7 +292,8 @@ def edits(made: list[str], rng: random.Random) -> list[str]:
             [f"DELETE FROM transitions {here}", f"UPDATE transitions SET sequence = {at} WHERE call_id = '{call}'"
              f" AND sequence = {to}"],
             [f"DELETE FROM transitions {here}", f"UPDATE transitions SET call_id = '{call}', sequence = {at} {there}"],
-            [f"INSERT INTO transitions SELECT '{call}', {ENTRIES + 1}, body, previous_hash, hash"
+            [f"INSERT INTO transitions (call_id, sequence, body, previous_hash, hash)"
+             f" SELECT '{call}', {ENTRIES + 1}, body, previous_hash, hash"
              f" FROM transitions {there}"],
             [f"DELETE FROM journal_checkpoints WHERE number = {rng.choice((1, 2))}"],
             [f"DELETE FROM journal_checkpoint_heads WHERE call_id = '{call}'"],

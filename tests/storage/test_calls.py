@@ -104,7 +104,7 @@ def test_a_call_ends_once(store: Store) -> None:
     store.do(calls.finish_call, call_id, now=store.now, reason="later")
     (line,) = store.do(calls.list_calls)
     assert (line.duration, line.end_reason, line.stage) == (timedelta(seconds=90), "hangup", "raccolta_dati")
-    assert line.callback_requested and not line.interrupted
+    assert line.callback_due and not line.interrupted
     detail = store.do(calls.call_detail, call_id)
     assert detail is not None
     assert detail.metadata == {

@@ -187,7 +187,8 @@ def test_sqlite_replaces_no_entry_either(sqlite_store: Store, words: str) -> Non
     with pytest.raises(peewee.IntegrityError, match="append-only"):
         sqlite_store.do(
             proxy.execute_sql,
-            f"{words} INTO transitions SELECT call_id, sequence, 'x', 'x', 'x' FROM transitions",
+            f"{words} INTO transitions (call_id, sequence, body, previous_hash, hash)"
+            " SELECT call_id, sequence, 'x', 'x', 'x' FROM transitions",
         )
     assert sqlite_store.rows("SELECT * FROM transitions") == before
 

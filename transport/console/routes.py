@@ -12,7 +12,8 @@ import jinja2
 from aiohttp import web
 
 from rules.errors import RulesError
-from storage.calls import CallDetail, StoredTurn, call_detail, list_calls
+from storage.call_list import CallFilter, list_calls
+from storage.calls import CallDetail, StoredTurn, call_detail
 from storage.database import Database
 from storage.errors import StorageError
 from storage.journal import JournalEntry
@@ -90,7 +91,7 @@ class _Pages:
     async def calls(self, request: web.Request) -> web.Response:
         before, own = request.query.get("prima"), request[VIEWER].own_only
         try:
-            found = await self._database.run(lambda: list_calls(self._page_size + 1, before, consultant=own))
+            found = await self._database.run(lambda: list_calls(self._page_size + 1, before, CallFilter(consultant_id=own)))
         except StorageError:
             if before is None:
                 raise

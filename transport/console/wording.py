@@ -104,7 +104,7 @@ class Badge:
 def badges(call: CallSummary) -> list[Badge]:
     """The badges of a call: first what came of it, then what somebody should know or do."""
     found = [_outcome(call)]
-    if call.callback_requested:
+    if call.callback_due:
         found.append(Badge("richiamare", "warning"))
     if call.interrupted:
         found.append(Badge("interrotta", "warning"))
