@@ -125,9 +125,7 @@ def list_calls(
     return _summaries(list(rows))
 
 
-def call_line(
-    call_id: str, *, consultant: int | None = None
-) -> tuple[CallSummary, Mapping[str, Any]] | None:
+def call_line(call_id: str, *, consultant: int | None = None) -> tuple[CallSummary, Mapping[str, Any]] | None:
     """One call as the list has it, and its metadata; with `consultant` only a call for them."""
     found = _calls().where(VoiceCall.id == call_id)
     rows = list(found if consultant is None else found.where(VoiceCall.consultant == consultant))

@@ -244,3 +244,30 @@ def test_servers_that_start_at_once_migrate_it_once(
         everything = [name for name, _ in database.migration_status()]
         assert all(done for _, done in database.migration_status())
     assert sorted(name for names in applied for name in names) == everything
+
+
+def test_what_came_of_calls_and_the_journals_fields_can_be_found(old: Store) -> None:
+    entry = {
+        "event": "conferma",
+        "to": "confermato",
+        "rule": "R9",
+        "guard": None,
+        "notices": ["riepiloga", "passato"],
+    }
+    body = {"recorded_at": "2026-02-09T08:30:00.250Z", "entry": entry}
+    old.do(insert, "transitions", {
+        "call_id": "booked", "sequence": 2, "body": json.dumps(body), "previous_hash": "", "hash": "",
+    })  # fmt: skip
+    old.database.migrate()
+    assert old.rows("SELECT id, outcome, booking_id FROM voice_calls ORDER BY id") == [
+        ("booked", "creato", "c1"),
+        ("silent", None, None),
+        ("talking", None, None),
+    ]
+    columns = "recorded_at, event, target, rule, guard, outcome, notices"
+    assert old.rows(f"SELECT {columns} FROM transitions ORDER BY sequence") == [
+        (None,) * 7,
+        (BEGAN * 1000 + 250, "conferma", "confermato", "R9", None, None, "riepiloga passato"),
+    ]
+    with pytest.raises(peewee.IntegrityError):
+        old.do(lambda: proxy.execute_sql("UPDATE transitions SET rule = 'x'"))

@@ -91,7 +91,9 @@ class _Pages:
     async def calls(self, request: web.Request) -> web.Response:
         before, own = request.query.get("prima"), request[VIEWER].own_only
         try:
-            found = await self._database.run(lambda: list_calls(self._page_size + 1, before, CallFilter(consultant_id=own)))
+            found = await self._database.run(
+                lambda: list_calls(self._page_size + 1, before, CallFilter(consultant_id=own))
+            )
         except StorageError:
             if before is None:
                 raise
