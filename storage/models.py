@@ -424,8 +424,8 @@ class Consultation(Table):
     voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
     notes = pw.TextField(null=True)
     created_at = InstantField()
-    changed_at = InstantField(null=True)
     cancelled_at = InstantField(null=True)
+    changed_at = InstantField(null=True)
     meet_link = pw.TextField(null=True)
 
     class Meta:
@@ -448,8 +448,8 @@ class AppointmentBooking(Table):
     voice_call = pw.ForeignKeyField(VoiceCall, null=True, index=False, on_delete="SET NULL")
     notes = pw.TextField(null=True)
     created_at = InstantField()
-    changed_at = InstantField(null=True)
     cancelled_at = InstantField(null=True)
+    changed_at = InstantField(null=True)
     meet_link = pw.TextField(null=True)
 
     class Meta:

@@ -255,9 +255,8 @@ def test_what_came_of_calls_and_the_journals_fields_can_be_found(old: Store) -> 
         "notices": ["riepiloga", "passato"],
     }
     body = {"recorded_at": "2026-02-09T08:30:00.250Z", "entry": entry}
-    old.do(insert, "transitions", {
-        "call_id": "booked", "sequence": 2, "body": json.dumps(body), "previous_hash": "", "hash": "",
-    })  # fmt: skip
+    row = {"call_id": "booked", "sequence": 2, "body": json.dumps(body), "previous_hash": "", "hash": ""}
+    old.database._on_worker(partial(insert, "transitions", row))
     old.database.migrate()
     assert old.rows("SELECT id, outcome, booking_id FROM voice_calls ORDER BY id") == [
         ("booked", "creato", "c1"),
