@@ -101,6 +101,8 @@ FILLERS = _set(
 CONDITIONS_BEFORE = _set(
     "se quando appena finche qualora poi dopo prima purche",
 )
+#: A clause that begins with one of these says no more than what depends on it.
+IF = frozenset({"se", "purche", "qualora"})
 CONDITIONS_AFTER = _set(
     "se quando dopo appena solo purche anche tranne salvo",
 )

@@ -385,6 +385,8 @@ def _judge_yes(turn: _Turn, matches: list[_Match], number: int, pending: bool) -
         return []  # "certo che è caro"; "certo che sì" is a phrase of its own
     if words.CONDITIONS_BEFORE.intersection(before) and not _taken(matches, number, first - 3):
         return [_Found(Act.HEDGE, first, after)]
+    if clause.first < first and turn.words[clause.first].text in words.IF:  # "se mia moglie è d'accordo"
+        return [_Found(Act.HEDGE, first, after)]
     if following is not None and following.text in words.CONDITIONS_AFTER:
         adds_a_detail = following.text == "anche" and match.entry.explicit
         if not adds_a_detail:

@@ -60,6 +60,7 @@ affirm | ma sì, va bene
 affirm | no no va bene
 affirm | no, va bene così
 hedge | no va bene
+affirm hedge | sì, se mia moglie è d'accordo
 hedge | No va bene così
 hedge | no mi va bene
 affirm | No no, perfetto.
