@@ -5,42 +5,39 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine.faults import where
+from engine.model_link import ModelLink, ModelUnreachableError
 from engine.ports import (
     AssistantWords,
     Audio,
     CallerWords,
     Clock,
     Dtmf,
-    GoAway,
     HungUp,
     Line,
     LiveModel,
-    LiveModelError,
-    LiveSession,
     ModelAudio,
     ModelEvent,
-    ModelGone,
-    ResumptionHandle,
     Signal,
     SpeechBegan,
     SpeechDetector,
     SpeechEdge,
     Supervisor,
 )
+from engine.replays import Replays
 from engine.settings import EngineSettings
 from engine.speech import AssistantSpeech, CallerSpeech
+from engine.telling import Notices
 from engine.turns import Transcript, Turn
+from engine.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
-_UPLINK_BYTES_PER_MS = 32  # PCM16 mono at 16 kHz
 _MODEL_BYTES_PER_MS = 48  # PCM16 mono at 24 kHz
 _POLL_S = 0.05
 _LOOSE_WORDS = timedelta(seconds=1)
@@ -52,12 +49,14 @@ Record = Callable[[Turn], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class CallEnd:
     """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, how
-    many `keys` the caller pressed, which nothing answers to, and how often the caller cut the assistant off."""
+    many `keys` the caller pressed, which nothing answers to, how often the caller cut the assistant off, and by
+    reason how often the call went over to another conversation with the model."""
 
     reason: str
     dropped_ms: int = 0
     keys: int = 0
     barge_ins: int = 0
+    rotations: Mapping[str, int] = field(default_factory=dict)
 
 
 class Call:
@@ -84,8 +83,7 @@ class Call:
         keep_handle: Callable[[str], None] | None = None,
     ) -> None:
         self._id = call_id
-        self._handle, self._keep_handle = handle, keep_handle
-        self._line, self._model, self._prompt = line, model, prompt
+        self._line = line
         self._supervisor, self._detector, self._clock, self._settings = supervisor, detector, clock, settings
         self._record_turn = record
         self._numbers = itertools.count(1)
@@ -97,12 +95,24 @@ class Call:
             settle_s=settings.words_settle_s,
             chars_per_s=settings.chars_per_s,
         )
-        # uplink
-        self._chunk = settings.uplink_chunk_ms * _UPLINK_BYTES_PER_MS
-        self._partial = bytearray()
-        self._uplink: deque[bytes] = deque()
-        self._uplink_ready = asyncio.Event()
-        self._dropped_ms = 0
+        # the model
+        self._uplink = Uplink(chunk_ms=settings.uplink_chunk_ms, queue_ms=settings.uplink_queue_ms)
+        self._link = ModelLink(
+            call_id,
+            model=model,
+            prompt=prompt,
+            uplink=self._uplink,
+            talk=self,
+            clock=clock,
+            settings=settings,
+            handle=handle,
+            keep_handle=keep_handle,
+        )
+        self._notices = Notices(
+            self._link, clock, quiet=self.quiet, hung_up=lambda: self._end("hung up by us")
+        )
+        self._caller_replays, self._assistant_replays = Replays(), Replays()
+        # the caller
         self._keys = 0
         self._barge_ins = 0
         self._ends_at = 0.0  # like the next two of the monotonic clock: when it has lasted too long
@@ -128,16 +138,9 @@ class Call:
         self._due_at: datetime | None = None
         self._due_with_words = False
         self._final = False
-        # notices
-        self._session: LiveSession | None = None
-        self._notices: list[str] = []
-        self._notice_waits = asyncio.Event()
-        self._model_spoke = asyncio.Event()
-        self._hang_up_when_told = False
         # the end
         self._over = asyncio.Event()
         self._reason = ""
-        self._model_gone = False
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -153,13 +156,14 @@ class Call:
             self._start(self._converse(), "model"),
             self._start(self._listen(), "line"),
             self._start(self._beat(), "beat"),
-            self._start(self._tell_notices(), "notices"),
+            self._start(self._notices.run(), "notices"),
         ]
         try:
             await self._over.wait()
+            self._link.close()
             self._stop_speaking()
             await self._line.hang_up()
-            await self._until_transcribed(stop=lambda: self._model_gone)
+            await self._until_transcribed(stop=lambda: not self._link.open)
             self._final = True
             self._due.set()
             await analyst
@@ -168,11 +172,12 @@ class Call:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if self._dropped_ms:
+        dropped_ms = self._uplink.dropped_ms
+        if dropped_ms:
             log.warning(
-                "call %s: %d ms of caller audio dropped, the model took no more", self._id, self._dropped_ms
+                "call %s: %d ms of caller audio dropped, the model took no more", self._id, dropped_ms
             )
-        return CallEnd(self._reason, self._dropped_ms, self._keys, self._barge_ins)
+        return CallEnd(self._reason, dropped_ms, self._keys, self._barge_ins, dict(self._link.rotations))
 
     # --- inside ---
 
@@ -203,29 +208,24 @@ class Call:
                 self._spoken_at = self._clock.monotonic()
                 log.info("call %s: a key was pressed, which nothing answers to", self._id)
             elif isinstance(event, HungUp):
-                self._queue_partial()
+                self._uplink.complete()
                 self._end(event.reason)
 
     def _on_caller_audio(self, pcm: bytes) -> None:
         now = self._clock.now()
         self._covered_until = self._clock.monotonic()
         self._on_edges(self._detector.feed(pcm, now), now)
-        self._partial += pcm
-        while len(self._partial) >= self._chunk:
-            self._queue(bytes(self._partial[: self._chunk]))
-            del self._partial[: self._chunk]
+        self._send_up(pcm, now)
 
-    def _queue_partial(self) -> None:
-        if self._partial:
-            self._queue(bytes(self._partial).ljust(self._chunk, b"\0"))
-            self._partial.clear()
-
-    def _queue(self, chunk: bytes) -> None:
-        self._uplink.append(chunk)
-        if len(self._uplink) * self._settings.uplink_chunk_ms > self._settings.uplink_queue_ms:
-            self._uplink.popleft()
-            self._dropped_ms += self._settings.uplink_chunk_ms
-        self._uplink_ready.set()
+    def _send_up(self, pcm: bytes | None, now: datetime) -> None:
+        """Caller audio, or None for a chunk of silence."""
+        dropped_ms = self._uplink.dropped_ms
+        if pcm is None:
+            self._uplink.silence()
+        else:
+            self._uplink.add(pcm)
+        if self._uplink.dropped_ms > dropped_ms:
+            self._speech.lose(now, begun_by=now - timedelta(milliseconds=self._settings.uplink_queue_ms))
 
     def _on_edges(self, edges: Sequence[SpeechEdge], now: datetime) -> None:
         for edge in edges:
@@ -236,6 +236,7 @@ class Call:
                 self._speech.began(edge.at)
             else:
                 self._speech.ended(edge.at)
+                self._link.expect_answer()
 
     async def _beat(self) -> None:
         """What time alone brings about: silence upward, playout marks, speech that ends, deadlines."""
@@ -250,14 +251,14 @@ class Call:
                 due = monotonic
             silent_s = monotonic - self._covered_until
             if silent_s * 1000 >= self._settings.uplink_gap_ms:
-                self._queue_partial()
-                self._queue(bytes(self._chunk))
+                self._send_up(None, now)
                 self._covered_until += step
                 self._on_edges(self._detector.quiet(now), now)
             self._sample_playout(now)
             given_up = self._speech.given_up
             self._speech.settle(now)
             self._end_if_too_long(monotonic)
+            self._link.tick()
             overdue = self._due_at is not None and now >= self._due_at
             if overdue or (self._due_with_words and self._speech.given_up > given_up):
                 self._ask_analysis()
@@ -285,32 +286,59 @@ class Call:
 
     async def _converse(self) -> None:
         try:
-            async with self._model.open(self._prompt, resume=self._handle) as session:
-                self._session = session
-                pump = self._start(self._pump(session), "uplink")
-                try:
-                    async for event in session.events():
-                        self._on_model(event, self._clock.now())
-                finally:
-                    pump.cancel()
-                    await asyncio.gather(pump, return_exceptions=True)
-        except LiveModelError as error:
-            log.warning("call %s: the live model cannot be reached: %s", self._id, type(error).__name__)
-            self._end("model unreachable")
-        finally:
-            self._model_gone = True
-            self._session = None
+            await self._link.run()
+        except ModelUnreachableError as error:
+            log.error("call %s: the live model is given up: %s", self._id, error)
+            self._give_up()
 
-    async def _pump(self, session: LiveSession) -> None:
-        while True:
-            self._uplink_ready.clear()
-            while self._uplink:
-                try:
-                    await session.send_audio(self._uplink.popleft())
-                except (LiveModelError, ConnectionError) as error:
-                    log.info("call %s: the model takes no more audio: %s", self._id, type(error).__name__)
-                    return
-            await self._uplink_ready.wait()
+    def _give_up(self) -> None:
+        """There is no model to talk with the caller, and none will come."""
+        self._end("model unreachable")
+
+    def prompted(self) -> None:
+        """The model is told something (engine.model_link.Talk)."""
+        self._prompted = True
+
+    def quiet(self) -> bool:
+        """Nobody speaks, and all that the model said was played (engine.model_link.Talk)."""
+        return not self._unfinished and not self._detector.speaking
+
+    def understood(self) -> bool:
+        """All that the caller has said is transcribed (engine.model_link.Talk)."""
+        return not self._speech.untranscribed(self._clock.now())
+
+    def recap(self) -> str | None:
+        """What a new conversation must know; None as long as nothing was said (engine.model_link.Talk)."""
+        return self._supervisor.recap(self.turns) if self._transcript else None
+
+    def nudge(self) -> str:
+        """What a model is told that does not speak (engine.model_link.Talk)."""
+        return self._supervisor.nudge()
+
+    def broken_off(self) -> None:
+        """The conversation has ended; what was played of it until now is heard (engine.model_link.Talk)."""
+        now = self._clock.now()
+        self._settle_loose_words()
+        self._sample_playout(now)
+        self._dropping_until = None
+        speech, self._current = self._current, None
+        self._last = speech or self._last
+        if speech is not None and not speech.generated:
+            if speech.audio_ms:
+                self._play_out(speech)
+            else:
+                self._cut(speech, now)
+                self._ask_analysis_within(self._settings.cut_off_wait_s)
+        given_up = self._speech.given_up
+        self._speech.lose(now)
+        if self._speech.given_up > given_up:
+            self._caller_version += 1
+        self._caller_replays.begin()
+        self._assistant_replays.begin()
+
+    def hear(self, event: ModelEvent) -> None:
+        """What the model says (engine.model_link.Talk)."""
+        self._on_model(event, self._clock.now())
 
     def _on_model(self, event: ModelEvent, now: datetime) -> None:
         match event:
@@ -326,27 +354,17 @@ class Call:
                 self._on_generated()
             case Signal.TURN_COMPLETE:
                 self._on_turn_complete(now)
-            case GoAway(seconds):
-                log.warning("call %s: the model will close the connection in %g s", self._id, seconds)
-            case ResumptionHandle(handle):
-                self._handle = handle
-                if self._keep_handle is not None:
-                    self._keep_handle(handle)
-            case ModelGone(code, reason, _):
-                self._model_gone = True
-                log.info("call %s: the model's connection ended, code %d: %s", self._id, code, reason)
-                self._end(f"model gone: {code}")
 
     def _on_model_audio(self, pcm: bytes, now: datetime) -> None:
         if self._over.is_set() or (self._dropping_until is not None and now < self._dropping_until):
             return
         self._dropping_until = None
+        self._assistant_replays.over()
         speech = self._current
         if speech is None or speech.generated:
             speech = self._new_assistant_speech()
         speech.audio(len(pcm) / _MODEL_BYTES_PER_MS)
         self._line.play(speech.number, pcm)
-        self._model_spoke.set()
 
     def _new_assistant_speech(self) -> AssistantSpeech:
         self._last = self._current or self._last
@@ -361,6 +379,8 @@ class Call:
 
     def _on_assistant_words(self, text: str, now: datetime) -> None:
         """Words belong to what the model is saying. After that they wait for the audio they may come before."""
+        if self._assistant_replays.repeats(text):
+            return
         if self._current is None and self._last is not None and not self._prompted:
             self._loose.append(text)
             self._loose_since = self._loose_since or now
@@ -385,7 +405,10 @@ class Call:
             self._add_words(self._last, text)
 
     def _on_caller_words(self, text: str, finished: bool, now: datetime) -> None:
-        turn = self._speech.words(text, now, finished=finished)
+        repeated = self._caller_replays.repeats(text)
+        if repeated and not self._speech.waiting():
+            return
+        turn = self._speech.words(text, now, finished=finished, doubtful=repeated)
         if turn is None:
             return
         self._caller_version += 1
@@ -417,10 +440,14 @@ class Call:
         self._last, self._current = self._current or self._last, None
         cut, self._unfinished = self._unfinished, []
         for speech in cut:
-            speech.cut(now, self._line.played_ms(speech.number))
-            self._completed_at = now
-            self._keep(speech.turn())
+            self._cut(speech, now)
         return bool(cut)
+
+    def _cut(self, speech: AssistantSpeech, now: datetime) -> None:
+        self._finished(speech)
+        speech.cut(now, self._line.played_ms(speech.number))
+        self._completed_at = now
+        self._keep(speech.turn())
 
     def _on_generated(self) -> None:
         speech = self._current
@@ -428,10 +455,15 @@ class Call:
             return
         speech.generated = True
         if speech.audio_ms:
-            self._line.end_turn(speech.number)
-            waiter = self._start(self._when_played(speech), "playout")
-            self._waiters.add(waiter)
-            waiter.add_done_callback(self._waiters.discard)
+            self._caller_replays.over()
+            self._play_out(speech)
+
+    def _play_out(self, speech: AssistantSpeech) -> None:
+        """No more of its audio will come."""
+        self._line.end_turn(speech.number)
+        waiter = self._start(self._when_played(speech), "playout")
+        self._waiters.add(waiter)
+        waiter.add_done_callback(self._waiters.discard)
 
     def _on_turn_complete(self, now: datetime) -> None:
         self._speech.boundary(now)
@@ -441,9 +473,7 @@ class Call:
         self._on_generated()
         silent, self._last, self._current = self._current, self._current, None
         if not silent.audio_ms:
-            self._finished(silent)
-            silent.cut(now, 0.0)
-            self._keep(silent.turn())
+            self._cut(silent, now)
             self._ask_analysis()
 
     async def _when_played(self, speech: AssistantSpeech) -> None:
@@ -451,6 +481,10 @@ class Call:
             return
         now = self._clock.now()
         self._sample_playout(now)
+        if not speech.generated:  # the conversation broke off in the middle of it
+            self._cut(speech, now)
+            self._ask_analysis_within(self._settings.cut_off_wait_s)
+            return
         self._finished(speech)
         speech.finish(now)
         self._completed_at = now
@@ -548,12 +582,7 @@ class Call:
             self._unheard_told = unheard
             known = {turn.number: turn for turn in self._transcript}
             self._new -= {turn.number for turn in turns if known.get(turn.number) == turn}
-        if result.notices and not call_over:
-            self._notices.extend(result.notices)
-            self._notice_waits.set()
-        if result.hang_up:
-            self._hang_up_when_told = True
-            self._notice_waits.set()
+        self._notices.add(() if call_over else result.notices, hang_up=result.hang_up)
         return not result.again
 
     async def _record(self) -> None:
@@ -569,46 +598,3 @@ class Call:
             except Exception as error:
                 self._unrecorded.add(turn.number)
                 log.error("call %s: turn %d could not be recorded: %s", self._id, turn.number, where(error))
-
-    # --- notices -------------------------------------------------------------------------------------------
-
-    async def _tell_notices(self) -> None:
-        """Tell the model what waits to be told, when nobody speaks; once more when it does not take it up."""
-        while True:
-            await self._notice_waits.wait()
-            self._notice_waits.clear()
-            await self._until_quiet()
-            text = "\n".join(self._notices)
-            self._notices.clear()
-            if text:
-                for _ in range(2):
-                    await self._until_quiet()
-                    if await self._tell(text):
-                        break
-            if self._hang_up_when_told and not self._notices:
-                await self._until_quiet()
-                self._end("hung up by us")
-
-    async def _tell(self, text: str) -> bool:
-        """Send one notice; whether the model began to speak in time."""
-        if self._session is None or self._over.is_set():
-            return True
-        self._model_spoke.clear()
-        self._prompted = True
-        try:
-            await self._session.send_notice(text)
-        except (LiveModelError, ConnectionError) as error:
-            log.info("call %s: a notice could not be sent: %s", self._id, type(error).__name__)
-            return True
-        until = self._clock.monotonic() + self._settings.notice_retry_s
-        while not self._model_spoke.is_set() and self._clock.monotonic() < until:
-            await self._clock.sleep(_POLL_S)
-        return self._model_spoke.is_set()
-
-    async def _until_quiet(self) -> None:
-        """Wait until the model has finished, all was played and the caller is silent."""
-        while self._session is None or not self._quiet() or self._over.is_set():
-            await self._clock.sleep(_POLL_S)
-
-    def _quiet(self) -> bool:
-        return not self._unfinished and not self._detector.speaking

@@ -276,6 +276,12 @@ class Supervisor(Protocol):
         words have come, since this analysis began.
         """
 
+    def recap(self, turns: Sequence[Turn]) -> str:
+        """What a model that knows nothing of this call must be told to go on with it; `turns` were said so far."""
+
+    def nudge(self) -> str:
+        """What a model is told that should have spoken and did not."""
+
 
 # --- The extractor ----------------------------------------------------------------------------------------
 

@@ -79,6 +79,36 @@ class EngineSettings(BaseModel):
         le=30,
         description="Seconds without the model speaking after which a notice is told once more.",
     )
+    first_audio_s: float = Field(
+        default=8.0,
+        gt=0,
+        le=3600,
+        description="Seconds of silence after which a model that should speak is reminded, then replaced.",
+    )
+    resume_wait_s: float = Field(
+        default=8.0,
+        gt=0,
+        le=60,
+        description="Seconds the model may take to take a conversation up again before a new one is begun.",
+    )
+    rotate_margin_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds before the model closes a connection at which the call leaves it even in mid-speech.",
+    )
+    model_retries: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="Failures of the model in a row after which one more ends the call.",
+    )
+    model_budget_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds that a call goes on without a model that works.",
+    )
     interrupt_guard_s: float = Field(
         default=2.0,
         gt=0,

@@ -87,10 +87,13 @@ class CallerSpeech:
 
     # --- from the model ------------------------------------------------------------------------------------
 
-    def words(self, text: str, now: datetime, *, finished: bool = False) -> Turn | None:
+    def words(
+        self, text: str, now: datetime, *, finished: bool = False, doubtful: bool = False
+    ) -> Turn | None:
         """A piece of the transcript that arrived at `now`; the turn it belongs to, with all its words so far.
 
-        `finished`: the model says that the utterance ended with it. None for a piece without words.
+        `finished`: the model says that the utterance ended with it. `doubtful`: they may be of earlier speech
+        than any that waits, so they cannot be placed. None for a piece without words.
         """
         self.settle(now)
         if not text.strip() and not (self._open and self._open[0].text):
@@ -102,7 +105,7 @@ class CallerSpeech:
         if lost is not None and (stretch is None or stretch.began_at > lost.began):
             lost.words = True
             stretch = None
-        if stretch is None:
+        if stretch is None or doubtful:
             stretch = self._unplaced = self._unplaced or _Stretch(now, [], placed=False)
         if stretch.number is None:
             stretch.number = next(self._numbers)
@@ -122,7 +125,31 @@ class CallerSpeech:
         if self._lost is not None and self._lost.words:
             self._lost = None
 
+    def lose(self, now: datetime, *, begun_by: datetime | None = None) -> None:
+        """Speech that began by `begun_by` (`now` by default) did not reach the model whole: the rest of its words
+        will not come. It is given up at once; words that come in the next `wait_s` cannot be placed, since they
+        may be its end without its beginning."""
+        for stretch in self._recent():
+            lost = [
+                segment
+                for segment in stretch.segments
+                if (begun_by is None or segment.began <= begun_by) and self._waits(stretch, segment, now)
+            ]
+            for segment in lost:
+                segment.given_up = True
+                self.given_up += 1
+                began = min(self._lost.began, segment.began) if self._lost else segment.began
+                self._lost = _Lost(began, now + self._wait)
+            if not stretch.closed and (lost or (stretch.text and begun_by is None)):
+                self._close(stretch)
+        if self._unplaced is not None:
+            self._close(self._unplaced)
+
     # --- what is known -------------------------------------------------------------------------------------
+
+    def waiting(self) -> bool:
+        """Whether there is speech that words which come now can be of."""
+        return bool(self._open) or self._lost is not None
 
     def settle(self, now: datetime) -> None:
         """Give up speech that has waited too long for its words; counted in `given_up`."""
@@ -143,10 +170,9 @@ class CallerSpeech:
 
     def untranscribed(self, now: datetime, *, begun_by: datetime | None = None) -> bool:
         """Whether speech (that began by `begun_by`) still waits for its words, or for more of them."""
-        stretches = [*self._open, *([self._last] if self._last and self._last.closed else [])]
         return any(
             self._waits(stretch, segment, now)
-            for stretch in stretches
+            for stretch in self._recent()
             for segment in stretch.segments
             if begun_by is None or segment.began <= begun_by
         )
@@ -156,6 +182,10 @@ class CallerSpeech:
         return self._latest is not None and self._latest.began > instant
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _recent(self) -> list[_Stretch]:
+        """The stretches that are open, and the last one even if it is closed."""
+        return [*self._open, *([self._last] if self._last and self._last.closed else [])]
 
     def _waits(self, stretch: _Stretch, segment: _Segment, now: datetime) -> bool:
         if segment.given_up:

@@ -16,6 +16,7 @@ from engine.evidence import Evidence, Words, written_slots
 from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
 from engine.ports import AnalysisResult, Extractor, Mention, Store
+from engine.recap import nudge, recap
 from engine.rulebook import Rulebook
 from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
@@ -148,6 +149,14 @@ class Supervisor:
             if self._watch is not None:
                 self._watch(Told(now, last, analysis))
             return AnalysisResult(notices=tuple(analysis.texts), again=False)
+
+    def recap(self, turns: Sequence[Turn]) -> str:
+        """The call so far, for a model that knows nothing of it (engine.ports.Supervisor)."""
+        return recap(self._rulebook.messages.marker, self._conversation, self._state, turns)
+
+    def nudge(self) -> str:
+        """A reminder for a model that should have spoken (engine.ports.Supervisor)."""
+        return nudge(self._rulebook.messages.marker, self._conversation, self._state)
 
     async def finish(self, now: datetime, reason: str) -> None:
         """The call is over: the hold is let go; the stage stays as it was, for the record."""

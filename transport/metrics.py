@@ -34,7 +34,6 @@ _ENDS = {
     "ended by us": "drained",
     "bridge error": "bridge_error",
     "model unreachable": "model_unreachable",
-    "model gone": "model_gone",
     "internal error": "internal_error",
     "longer than": "too_long",
     "the caller has not spoken": "silent_caller",
@@ -73,6 +72,12 @@ class Metrics:
             "vbs_playout_underruns", "Times the bridge ran dry within a turn.", registry=kept
         )
         self._barge_ins = Counter("vbs_barge_ins", "Times a caller cut the assistant off.", registry=kept)
+        self._rotations = Counter(
+            "vbs_session_rotations",
+            "Times a call went over to another conversation with the model, by why.",
+            ["reason"],
+            registry=kept,
+        )
         self._lag = Histogram(
             "vbs_loop_lag_seconds", "How late the event loop is.", buckets=_LAGS_S, registry=kept
         )
@@ -105,6 +110,8 @@ class Metrics:
         self._calls.labels(known).inc()
         self._dropped.labels("model").inc(end.dropped_ms / 1000)
         self._barge_ins.inc(end.barge_ins)
+        for reason, times in end.rotations.items():
+            self._rotations.labels(reason).inc(times)
 
     def analysed(self, told: Told) -> None:
         """What an analysis did; it has been committed."""

@@ -62,7 +62,7 @@ def test_stages_bookings_and_refusals() -> None:
     [
         ("hangup", "hangup"),
         ("bridge error: nothing came for 60 s", "bridge_error"),
-        ("model gone: 1011", "model_gone"),
+        ("model unreachable", "model_unreachable"),
         ("longer than 3600 s", "too_long"),
         ("the caller has not spoken for 300 s", "silent_caller"),
         ("Ada +39 340 1234567", "other"),
@@ -70,11 +70,12 @@ def test_stages_bookings_and_refusals() -> None:
 )
 def test_ends_are_counted_under_fixed_words(reason: str, end: str) -> None:
     metrics = Metrics()
-    metrics.call_ends(CallEnd(reason, dropped_ms=1500, barge_ins=2))
+    metrics.call_ends(CallEnd(reason, dropped_ms=1500, barge_ins=2, rotations={"go_away": 3}))
     found = numbers(metrics.page())
     assert found[f'vbs_calls_total{{end="{end}"}}'] == 1
     assert found['vbs_caller_audio_dropped_seconds_total{at="model"}'] == 1.5
     assert found["vbs_barge_ins_total"] == 2
+    assert found['vbs_session_rotations_total{reason="go_away"}'] == 3
     assert b"Ada" not in metrics.page()
 
 

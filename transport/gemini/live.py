@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +23,7 @@ from engine.ports import (
     ResumptionHandle,
     Signal,
 )
+from transport.gemini.losses import NO_CLOSE, loss_of, reason_of
 from transport.gemini.settings import GeminiSettings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ CALL_BEGINS = "[INIZIO CHIAMATA]"
 CALL_GOES_ON = "[RIPRESA CHIAMATA]"
 """The first thing a new conversation in the middle of a call is told: the model goes on speaking."""
 
-_BYTES_PER_MS = 32
 _UPLINK_MIME = "audio/pcm;rate=16000"
 
 
@@ -59,14 +58,13 @@ class GeminiLive:
             async with asyncio.timeout(self._settings.open_timeout_s):
                 sdk = await connecting.__aenter__()
         except (errors.APIError, OSError, WebSocketException, TimeoutError, ValueError, TypeError) as error:
-            raise LiveModelError(f"Gemini Live did not open: {_reason(error)}") from error
-        session = GeminiLiveSession(sdk, uplink_bytes=self._settings.uplink_ms * _BYTES_PER_MS)
+            raise LiveModelError(f"Gemini Live did not open: {reason_of(error)}", loss_of(error)) from error
+        session = GeminiLiveSession(sdk)
         try:
             if resume is None:
                 await session.send_notice(CALL_GOES_ON if seed else CALL_BEGINS)
             yield session
         finally:
-            await session.close()
             await connecting.__aexit__(None, None, None)
 
     def _config(self, prompt: str, resume: str | None) -> types.LiveConnectConfig:
@@ -88,36 +86,26 @@ class GeminiLive:
 
 
 class GeminiLiveSession:
-    """One open conversation. What is frequent on the wire stands in `_send_audio` and `_messages`."""
+    """One open conversation."""
 
-    def __init__(self, sdk: AsyncSession, *, uplink_bytes: int) -> None:
+    def __init__(self, sdk: AsyncSession) -> None:
         self._sdk = sdk
-        self._uplink: deque[bytes] = deque()
-        self._uplink_bytes = 0
-        self._uplink_limit = uplink_bytes
-        self._dropped = 0
-        self._waiting = asyncio.Event()
-        self._pump = asyncio.create_task(self._send_uplink(), name="gemini-uplink")
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Queue PCM16 LE mono at 16 kHz, any length. Never waits: for a slow model the oldest is dropped."""
-        self._uplink.append(pcm)
-        self._uplink_bytes += len(pcm)
-        while self._uplink_bytes > self._uplink_limit and len(self._uplink) > 1:
-            self._uplink_bytes -= len(self._uplink.popleft())
-            if not self._dropped:
-                logger.warning("Gemini takes audio too slowly: dropping the oldest")
-            self._dropped += 1
-        self._waiting.set()
+        """PCM16 LE mono at 16 kHz, any length. Waits while Gemini takes no more. Raises LiveModelError."""
+        try:
+            await self._sdk.send_realtime_input(audio=types.Blob(data=pcm, mime_type=_UPLINK_MIME))
+        except (ConnectionClosed, OSError) as error:
+            raise LiveModelError(f"Gemini is gone: {reason_of(error)}", loss_of(error)) from error
 
     async def send_notice(self, text: str) -> None:
-        """Tell the model something it shall act on now, in its own voice. It answers at once."""
+        """Tell the model something it shall act on now, in its own voice. It answers at once. Raises LiveModelError."""
         try:
             await self._sdk.send_client_content(
                 turns=types.Content(role="user", parts=[types.Part(text=text)]), turn_complete=True
             )
-        except ConnectionClosed:
-            logger.info("Gemini was gone before it could be told something")
+        except (ConnectionClosed, OSError) as error:
+            raise LiveModelError(f"Gemini is gone: {reason_of(error)}", loss_of(error)) from error
 
     async def events(self) -> AsyncIterator[ModelEvent]:
         """What the model says, ending with exactly one ModelGone."""
@@ -126,16 +114,9 @@ class GeminiLiveSession:
                 for event in read_message(message):
                     yield event
         except errors.APIError as error:
-            yield ModelGone(error.code or 1006, _reason(error))
+            yield ModelGone(error.code or NO_CLOSE, reason_of(error), loss_of(error))
         except (OSError, WebSocketException) as error:
-            yield ModelGone(1006, _reason(error))
-
-    async def close(self) -> None:
-        """Stop sending. The connection itself is closed by whoever opened it."""
-        self._pump.cancel()
-        await asyncio.gather(self._pump, return_exceptions=True)
-        if self._dropped:
-            logger.warning("Gemini took audio too slowly: %d pieces were dropped", self._dropped)
+            yield ModelGone(NO_CLOSE, reason_of(error), loss_of(error))
 
     async def _messages(self) -> AsyncIterator[types.LiveServerMessage]:
         """All messages of the connection, across turns, without those the SDK does not know."""
@@ -145,21 +126,6 @@ class GeminiLiveSession:
                     yield message
             except (TypeError, ValueError) as error:
                 logger.warning("Gemini sent a message we do not know; skipped (%s)", type(error).__name__)
-
-    async def _send_uplink(self) -> None:
-        try:
-            while True:
-                while self._uplink:
-                    pcm = self._uplink.popleft()
-                    self._uplink_bytes -= len(pcm)
-                    await self._send_audio(pcm)
-                self._waiting.clear()
-                await self._waiting.wait()
-        except (ConnectionClosed, OSError):
-            logger.info("Gemini takes no more audio: the connection is closed")
-
-    async def _send_audio(self, pcm: bytes) -> None:
-        await self._sdk.send_realtime_input(audio=types.Blob(data=pcm, mime_type=_UPLINK_MIME))
 
 
 def read_message(message: types.LiveServerMessage) -> Iterator[ModelEvent]:
@@ -195,10 +161,3 @@ def _seconds(duration: str | None) -> float:
         return max(0.0, float((duration or "0s").removesuffix("s")))
     except ValueError:
         return 0.0
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, errors.APIError):
-        said = error.message or (error.details if isinstance(error.details, str) else None)
-        return f"{error.code} {said or error.status or ''}".strip()
-    return str(error) or type(error).__name__

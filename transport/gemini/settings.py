@@ -34,9 +34,3 @@ class GeminiSettings(BaseModel):
     extraction_rest_s: float = Field(
         30.0, gt=0, le=3600, description="Seconds it is left alone; then one request tries it again."
     )
-    uplink_ms: int = Field(
-        2000,
-        ge=200,
-        le=30000,
-        description="Milliseconds of caller audio kept for a slow model; older is dropped.",
-    )
