@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -157,6 +158,7 @@ def _compare(source: Source, lines: Sequence[_Line]) -> None:
             seen.setdefault(sound, []).append(line)
 
 
+@lru_cache(maxsize=1 << 15)  # all of a phrase file, which is often read again with little changed
 def spoken(phrase: str) -> str:
     """`phrase` without what makes no difference to the ear: case, accents, apostrophes and other signs."""
     plain = unicodedata.normalize("NFKD", phrase.lower())
