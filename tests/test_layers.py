@@ -102,7 +102,8 @@ def calls_of(path: Path) -> Iterator[str]:
 
 
 # Timings of the machine itself, which no call and no booking depends on.
-REAL_TIME = dict.fromkeys(("storage/database.py", "storage/migrating.py"), {"time.sleep", "time.monotonic"})
+_WAITS = frozenset({"time.sleep", "time.monotonic"})
+REAL_TIME = {"storage/database.py": _WAITS, "storage/migrating.py": _WAITS}
 
 
 @pytest.mark.parametrize("package", ["engine", "rules", "fsm", "storage"])
@@ -111,4 +112,4 @@ def test_the_time_is_told_from_outside(package: str) -> None:
     clocks |= {"dt.date.today", "time.time", "time.monotonic", "time.sleep", "asyncio.sleep"}
     for path in (ROOT / package).rglob("*.py"):
         name = str(path.relative_to(ROOT))
-        assert set(calls_of(path)) & clocks <= REAL_TIME.get(name, set()), name
+        assert set(calls_of(path)) & clocks <= REAL_TIME.get(name, frozenset()), name
