@@ -1,4 +1,5 @@
-"""Which starts are free: the agenda's bookable starts minus what bookings and live holds take."""
+"""Which starts are free: the agenda's bookable starts minus what bookings, live holds and the consultant's own
+calendar take."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import peewee as pw
 
-from storage import locks
+from storage import busy, locks
 from storage.agenda import Agenda, AgendaSettings, Span
 from storage.errors import StorageError
 from storage.models import AvailabilityException, AvailabilitySettings, Consultant
@@ -64,8 +65,9 @@ def available_starts(
         return []
     begin, end = agenda.settings.occupied(frm, minutes)
     reach = max(frm - begin, end - frm)
-    taken = locks.blocked_cells(
-        consultant_id, locks.cells_around(frm, to, reach), now=now, conversation=conversation, moving=moving
+    cells = locks.cells_around(frm, to, reach)
+    taken = busy.blocked(consultant_id, cells) | locks.blocked_cells(
+        consultant_id, cells, now=now, conversation=conversation, moving=moving
     )
     found: list[datetime] = []
     for start in agenda.starts(frm, to, minutes, now=now):

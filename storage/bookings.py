@@ -15,7 +15,7 @@ from typing import Any
 
 import peewee as pw
 
-from storage import locks, outbox
+from storage import busy, locks, outbox
 from storage.availability import agenda_of, settings_of
 from storage.database import current
 from storage.errors import StorageError, TryAgain
@@ -219,6 +219,9 @@ def confirm(
         raise StorageError(
             "a booking is for a registered client (client_id) or for a lead (lead): give exactly one"
         )
+    if busy.blocked(pending.consultant_id, _cells_of(pending)):
+        _drop_holds(PendingBooking.token == token)
+        return Refusal.SLOT_TAKEN
 
     try:
         with proxy.atomic():
@@ -394,6 +397,8 @@ def _cells_for(
     if not agenda.allows(start, minutes, now=now):
         return Refusal.OUTSIDE_HOURS
     cells = locks.cells_of(start, minutes, agenda.settings)
+    if busy.blocked(consultant_id, cells):
+        return Refusal.SLOT_TAKEN
     if locks.blocked_cells(consultant_id, cells, now=now, conversation=conversation, moving=moving):
         return Refusal.SLOT_TAKEN
     return cells
@@ -459,7 +464,7 @@ def _move(pending: Any, notes: str | None, now: datetime) -> Booking | Refusal:
         return Refusal.NOT_FOUND
     if moved.start <= now:
         return Refusal.PAST
-    needed = _cells_of(pending)
+    needed = set(_cells_of(pending))
     locks.hand_over(pending.token, kind, moved.id)
     _came_of(pending.conversation, Outcome.MOVED, moved.id)
     return _move_to(moved, pending.start_at, pending.minutes, needed, notes, now, by=pending.token)
@@ -496,14 +501,14 @@ def _came_of(call_id: str, outcome: Outcome, booking_id: str) -> None:
 def _settle_cells(pending: Any, kind: BookingKind, booking_id: str) -> None:
     """Give the booking exactly the cells of the held slot: the hold's, those it keeps, and any the hold
     has lost meanwhile."""
-    needed = _cells_of(pending)
+    needed = set(_cells_of(pending))
     have = locks.hand_over(pending.token, kind, booking_id)  # all it has, since it is new
     _own_exactly(pending.consultant_id, needed, kind, booking_id, have)
 
 
-def _cells_of(pending: Any) -> set[int]:
+def _cells_of(pending: Any) -> range:
     """The cells that the slot of a hold needs now."""
-    return set(locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id)))
+    return locks.cells_of(pending.start_at, pending.minutes, settings_of(pending.consultant_id))
 
 
 def _own_exactly(

@@ -284,7 +284,9 @@ def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
 
     Raises StorageError when there is no such call.
     """
-    row: Any = VoiceCall.get_or_none(VoiceCall.id == call_id)
+    rows: Any = VoiceCall.select(VoiceCall.id, VoiceCall.details).where(VoiceCall.id == call_id)
+    # Calendars and the call itself note things at the same time.
+    row = (rows if current().on_sqlite else rows.for_update("FOR NO KEY UPDATE")).first()
     if row is None:
         raise StorageError(f"there is no call {call_id}")
     new: dict[str, Any] = {"details": {**row.details, **metadata}}

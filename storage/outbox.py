@@ -4,11 +4,12 @@ that change. Call in `Database.run(work)`."""
 from __future__ import annotations
 
 import base64
+import binascii
 from datetime import datetime
 from enum import StrEnum
 
 from storage.models import CalendarTask, Consultant
-from storage.results import Booking
+from storage.results import Booking, BookingKind
 from storage.statements import Given, Statement
 
 _WITH_CALENDAR = Statement(
@@ -48,3 +49,13 @@ def event_id(booking: Booking) -> str:
     """
     name = f"{booking.kind}:{booking.id}"
     return base64.b32hexencode(name.encode()).decode().rstrip("=").lower()
+
+
+def booking_of_event(event: str) -> tuple[BookingKind, str] | None:
+    """The kind and id of the booking whose event has this id; None for an event that is not ours."""
+    try:
+        padded = event.upper() + "=" * (-len(event) % 8)
+        kind, _, booking_id = base64.b32hexdecode(padded).decode().partition(":")
+        return BookingKind(kind), booking_id
+    except (binascii.Error, ValueError):
+        return None
