@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.assistant_turns import AssistantTurns
 from engine.faults import where
 from engine.model_link import ModelLink, ModelUnreachableError
 from engine.ports import (
@@ -31,16 +32,14 @@ from engine.ports import (
 )
 from engine.replays import Replays
 from engine.settings import EngineSettings
-from engine.speech import AssistantSpeech, CallerSpeech
+from engine.speech import CallerSpeech
 from engine.telling import Notices
 from engine.turns import Transcript, Turn
 from engine.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
-_MODEL_BYTES_PER_MS = 48  # PCM16 mono at 24 kHz
 _POLL_S = 0.05
-_LOOSE_WORDS = timedelta(seconds=1)
 _LAST_TRIES = 3
 
 Record = Callable[[Turn], Awaitable[None]]
@@ -111,24 +110,21 @@ class Call:
         self._notices = Notices(
             self._link, clock, quiet=self.quiet, hung_up=lambda: self._end("hung up by us")
         )
-        self._caller_replays, self._assistant_replays = Replays(), Replays()
+        self._replays = Replays()
         # the caller
         self._keys = 0
         self._barge_ins = 0
         self._ends_at = 0.0  # like the next two of the monotonic clock: when it has lasted too long
         self._spoken_at = 0.0  # when the caller was last heard to speak
         self._covered_until = 0.0  # up to when the uplink has been fed
-        # the assistant
-        self._current: AssistantSpeech | None = None  # what the model is saying now
-        self._last: AssistantSpeech | None = None  # what it said before
-        self._prompted = True  # the caller or we gave the model reason to speak since its last turn began
-        self._loose: list[str] = []  # words after a turn: its rest, or the beginning of the next
-        self._loose_since: datetime | None = None
-        self._dropping_until: datetime | None = None  # audio of an interrupted turn may still come until then
-        self._unfinished: list[AssistantSpeech] = []  # neither played whole nor cut off yet
-        self._sampled: dict[int, float] = {}
-        self._completed_at: datetime | None = None
-        self._waiters: set[asyncio.Task[None]] = set()
+        self._assistant = AssistantTurns(
+            line,
+            clock,
+            self._numbers,
+            guard_s=settings.interrupt_guard_s,
+            listener=self,
+            start=self._start,
+        )
         # analyses
         self._new: set[int] = set()
         self._unrecorded: set[int] = set()
@@ -161,14 +157,14 @@ class Call:
         try:
             await self._over.wait()
             self._link.close()
-            self._stop_speaking()
+            self._assistant.stop(self._clock.now())
             await self._line.hang_up()
             await self._until_transcribed(stop=lambda: not self._link.open)
             self._final = True
             self._due.set()
             await analyst
         finally:
-            tasks = [analyst, *others, *self._waiters]
+            tasks = [analyst, *others, *self._assistant.cancel()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -229,10 +225,10 @@ class Call:
 
     def _on_edges(self, edges: Sequence[SpeechEdge], now: datetime) -> None:
         for edge in edges:
-            self._sample_playout(now)
+            self._assistant.sample(now)
             if isinstance(edge, SpeechBegan):
                 self._caller_version += 1
-                self._prompted = True
+                self._assistant.prompted()
                 self._speech.began(edge.at)
             else:
                 self._speech.ended(edge.at)
@@ -254,7 +250,7 @@ class Call:
                 self._send_up(None, now)
                 self._covered_until += step
                 self._on_edges(self._detector.quiet(now), now)
-            self._sample_playout(now)
+            self._assistant.sample(now)
             given_up = self._speech.given_up
             self._speech.settle(now)
             self._end_if_too_long(monotonic)
@@ -262,8 +258,7 @@ class Call:
             overdue = self._due_at is not None and now >= self._due_at
             if overdue or (self._due_with_words and self._speech.given_up > given_up):
                 self._ask_analysis()
-            if self._loose_since is not None and now - self._loose_since >= _LOOSE_WORDS:
-                self._settle_loose_words()
+            self._assistant.settle(now)
 
     def _end_if_too_long(self, monotonic: float) -> None:
         if self._detector.speaking:
@@ -272,15 +267,6 @@ class Call:
             self._end(f"longer than {self._settings.max_call_s:g} s")
         elif monotonic - self._spoken_at >= self._settings.silent_caller_s:
             self._end(f"the caller has not spoken for {self._settings.silent_caller_s:g} s")
-
-    def _sample_playout(self, now: datetime) -> None:
-        for speech in self._unfinished:
-            played = self._line.played_ms(speech.number)
-            speech.sample(now, played)
-            more = played - self._sampled.get(speech.number, 0.0)
-            if more > 0:
-                self._speech.assistant_played(now - timedelta(milliseconds=more), now)
-                self._sampled[speech.number] = played
 
     # --- the model's side ----------------------------------------------------------------------------------
 
@@ -297,11 +283,11 @@ class Call:
 
     def prompted(self) -> None:
         """The model is told something (engine.model_link.Talk)."""
-        self._prompted = True
+        self._assistant.prompted()
 
     def quiet(self) -> bool:
         """Nobody speaks, and all that the model said was played (engine.model_link.Talk)."""
-        return not self._unfinished and not self._detector.speaking
+        return self._assistant.quiet and not self._detector.speaking
 
     def understood(self) -> bool:
         """All that the caller has said is transcribed (engine.model_link.Talk)."""
@@ -318,94 +304,55 @@ class Call:
     def broken_off(self) -> None:
         """The conversation has ended; what was played of it until now is heard (engine.model_link.Talk)."""
         now = self._clock.now()
-        self._settle_loose_words()
-        self._sample_playout(now)
-        self._dropping_until = None
-        speech, self._current = self._current, None
-        self._last = speech or self._last
-        if speech is not None and not speech.generated:
-            if speech.audio_ms:
-                self._play_out(speech)
-            else:
-                self._cut(speech, now)
-                self._ask_analysis_within(self._settings.cut_off_wait_s)
+        self._assistant.broken_off(now)
         given_up = self._speech.given_up
         self._speech.lose(now)
         if self._speech.given_up > given_up:
             self._caller_version += 1
-        self._caller_replays.begin()
-        self._assistant_replays.begin()
+        self._replays.begin()
 
     def hear(self, event: ModelEvent) -> None:
         """What the model says (engine.model_link.Talk)."""
-        self._on_model(event, self._clock.now())
-
-    def _on_model(self, event: ModelEvent, now: datetime) -> None:
+        now = self._clock.now()
         match event:
             case ModelAudio(pcm):
-                self._on_model_audio(pcm, now)
+                self._assistant.audio(pcm, now)
+            case AssistantWords(text):
+                self._assistant.words(text, now)
             case CallerWords(text, finished):
                 self._on_caller_words(text, finished, now)
-            case AssistantWords(text):
-                self._on_assistant_words(text, now)
             case Signal.INTERRUPTED:
-                self._on_interrupted(now)
+                self._speech.boundary(now)
+                self._barge_ins += self._assistant.interrupted(now)
             case Signal.GENERATION_COMPLETE:
-                self._on_generated()
+                if self._assistant.generated():
+                    self._replays.over()
             case Signal.TURN_COMPLETE:
-                self._on_turn_complete(now)
+                self._speech.boundary(now)
+                self._assistant.turn_complete(now)
 
-    def _on_model_audio(self, pcm: bytes, now: datetime) -> None:
-        if self._over.is_set() or (self._dropping_until is not None and now < self._dropping_until):
-            return
-        self._dropping_until = None
-        self._assistant_replays.over()
-        speech = self._current
-        if speech is None or speech.generated:
-            speech = self._new_assistant_speech()
-        speech.audio(len(pcm) / _MODEL_BYTES_PER_MS)
-        self._line.play(speech.number, pcm)
+    # --- what becomes of the assistant's turns (engine.assistant_turns.Listener) ---------------------------
 
-    def _new_assistant_speech(self) -> AssistantSpeech:
-        self._last = self._current or self._last
-        self._current = AssistantSpeech(next(self._numbers))
-        self._unfinished.append(self._current)
-        self._prompted = False
-        for text in self._loose:
-            self._current.words(text)
-        self._loose, self._loose_since = [], None
+    def assistant_begins(self) -> None:
+        """A turn has begun: what the caller said before it is complete, as far as is known."""
         self._read_ahead()
-        return self._current
 
-    def _on_assistant_words(self, text: str, now: datetime) -> None:
-        """Words belong to what the model is saying. After that they wait for the audio they may come before."""
-        if self._assistant_replays.repeats(text):
-            return
-        if self._current is None and self._last is not None and not self._prompted:
-            self._loose.append(text)
-            self._loose_since = self._loose_since or now
-            return
-        speech = self._last if self._dropping_until is not None else self._current
-        if speech is None:
-            if self._over.is_set() or not text.strip():
-                return
-            speech = self._new_assistant_speech()
-        self._add_words(speech, text)
-
-    def _add_words(self, speech: AssistantSpeech, text: str) -> None:
-        speech.words(text)
-        if speech.done:
-            self._keep(speech.turn())
+    def assistant_ended(self, turn: Turn, *, cut: bool) -> None:
+        """A turn was played or cut off; for the words that cut it the analysis waits a little."""
+        self._keep(turn)
+        if cut:
+            self._ask_analysis_within(self._settings.cut_off_wait_s)
+        else:
             self._ask_analysis()
 
-    def _settle_loose_words(self) -> None:
-        """No audio came with them: they are the rest of what was said last."""
-        text, self._loose, self._loose_since = "".join(self._loose), [], None
-        if text and self._last is not None:
-            self._add_words(self._last, text)
+    def assistant_played(self, begin: datetime, end: datetime) -> None:
+        """The caller has heard the assistant."""
+        self._speech.assistant_played(begin, end)
+
+    # --- the caller's words --------------------------------------------------------------------------------
 
     def _on_caller_words(self, text: str, finished: bool, now: datetime) -> None:
-        repeated = self._caller_replays.repeats(text)
+        repeated = self._replays.repeats(text)
         if repeated and not self._speech.waiting():
             return
         turn = self._speech.words(text, now, finished=finished, doubtful=repeated)
@@ -413,94 +360,13 @@ class Call:
             return
         self._caller_version += 1
         self._keep(turn)
-        late = self._completed_at is not None and (
-            turn.began_at is None or turn.began_at < self._completed_at
+        late = self._assistant.ended_at is not None and (
+            turn.began_at is None or turn.began_at < self._assistant.ended_at
         )
         if late or self._due_with_words:
             self._ask_analysis()
-        elif self._current is not None or self._unfinished:
+        elif self._assistant.answering:
             self._read_ahead()  # the answer has begun: these words are late
-
-    def _on_interrupted(self, now: datetime) -> None:
-        self._speech.boundary(now)
-        if self._over.is_set():
-            return
-        self._prompted = True
-        self._settle_loose_words()
-        self._sample_playout(now)
-        self._line.flush()
-        if self._current is not None:
-            self._dropping_until = now + timedelta(seconds=self._settings.interrupt_guard_s)
-        if self._cut_off(now):
-            self._barge_ins += 1
-            self._ask_analysis_within(self._settings.cut_off_wait_s)
-
-    def _cut_off(self, now: datetime) -> bool:
-        """End what is being said or played, as far as it was played; whether there was any."""
-        self._last, self._current = self._current or self._last, None
-        cut, self._unfinished = self._unfinished, []
-        for speech in cut:
-            self._cut(speech, now)
-        return bool(cut)
-
-    def _cut(self, speech: AssistantSpeech, now: datetime) -> None:
-        self._finished(speech)
-        speech.cut(now, self._line.played_ms(speech.number))
-        self._completed_at = now
-        self._keep(speech.turn())
-
-    def _on_generated(self) -> None:
-        speech = self._current
-        if speech is None or speech.generated:
-            return
-        speech.generated = True
-        if speech.audio_ms:
-            self._caller_replays.over()
-            self._play_out(speech)
-
-    def _play_out(self, speech: AssistantSpeech) -> None:
-        """No more of its audio will come."""
-        self._line.end_turn(speech.number)
-        waiter = self._start(self._when_played(speech), "playout")
-        self._waiters.add(waiter)
-        waiter.add_done_callback(self._waiters.discard)
-
-    def _on_turn_complete(self, now: datetime) -> None:
-        self._speech.boundary(now)
-        self._dropping_until = None
-        if self._current is None:
-            return
-        self._on_generated()
-        silent, self._last, self._current = self._current, self._current, None
-        if not silent.audio_ms:
-            self._cut(silent, now)
-            self._ask_analysis()
-
-    async def _when_played(self, speech: AssistantSpeech) -> None:
-        if not await self._line.drained(speech.number) or speech.done or self._over.is_set():
-            return
-        now = self._clock.now()
-        self._sample_playout(now)
-        if not speech.generated:  # the conversation broke off in the middle of it
-            self._cut(speech, now)
-            self._ask_analysis_within(self._settings.cut_off_wait_s)
-            return
-        self._finished(speech)
-        speech.finish(now)
-        self._completed_at = now
-        self._keep(speech.turn())
-        self._ask_analysis()
-
-    def _finished(self, speech: AssistantSpeech) -> None:
-        self._unfinished = [each for each in self._unfinished if each is not speech]
-
-    def _stop_speaking(self) -> None:
-        """The call is over: what is being played is heard no further."""
-        now = self._clock.now()
-        self._settle_loose_words()
-        self._sample_playout(now)
-        self._line.flush()
-        self._cut_off(now)
 
     def _keep(self, turn: Turn) -> None:
         if turn.text:
