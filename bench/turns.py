@@ -50,6 +50,8 @@ def played(dialogue: Dialogue, phrases: Phrases) -> Iterator[Sample]:
     held, task, done = Accumulator(), Task.NESSUNO, 0
     for number, written in enumerate(dialogue.turns, start=1):
         began, now = now, now + _TURN
+        if written.keys is not None:
+            continue
         if written.assistant is None:
             turns.append(Turn(number, Speaker.CALLER, written.caller or "", began, now))
             continue

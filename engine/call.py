@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.assistant_turns import AssistantTurns
 from engine.faults import where
+from engine.keypad import Keypad
 from engine.model_link import ModelLink, ModelUnreachableError
 from engine.ports import (
     AssistantWords,
@@ -48,7 +49,7 @@ Record = Callable[[Turn], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class CallEnd:
     """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, how
-    many `keys` the caller pressed, which nothing answers to, how often the caller cut the assistant off, and by
+    many `keys` the caller pressed, how often the caller cut the assistant off, and by
     reason how often the call went over to another conversation with the model."""
 
     reason: str
@@ -112,6 +113,7 @@ class Call:
         )
         self._replays = Replays()
         # the caller
+        self._keypad = Keypad(self._numbers, pause_s=settings.keys_pause_s)
         self._keys = 0
         self._barge_ins = 0
         self._ends_at = 0.0  # like the next two of the monotonic clock: when it has lasted too long
@@ -158,6 +160,7 @@ class Call:
             await self._over.wait()
             self._link.close()
             self._assistant.stop(self._clock.now())
+            self._take_keyed(self._keypad.end())
             await self._line.hang_up()
             await self._until_transcribed(stop=lambda: not self._link.open)
             self._final = True
@@ -200,12 +203,26 @@ class Call:
             if isinstance(event, Audio):
                 self._on_caller_audio(event.pcm)
             elif isinstance(event, Dtmf):
-                self._keys += 1
-                self._spoken_at = self._clock.monotonic()
-                log.info("call %s: a key was pressed, which nothing answers to", self._id)
+                self._on_key(event.digit)
             elif isinstance(event, HungUp):
                 self._uplink.complete()
                 self._end(event.reason)
+
+    def _on_key(self, key: str) -> None:
+        """A key counts as speech that goes on until its run of keys ends: what is being decided waits for it."""
+        self._keys += 1
+        self._spoken_at = self._clock.monotonic()
+        self._caller_version += 1
+        self._take_keyed(self._keypad.press(key, self._clock.now()))
+
+    def _take_keyed(self, turn: Turn | None) -> None:
+        """The model does not hear keys: unless it is speaking, nothing else would ask for an analysis."""
+        if turn is None:
+            return
+        self._caller_version += 1
+        self._keep(turn)
+        if not self._over.is_set() and self._assistant.quiet:
+            self._ask_analysis()
 
     def _on_caller_audio(self, pcm: bytes) -> None:
         now = self._clock.now()
@@ -229,6 +246,7 @@ class Call:
             if isinstance(edge, SpeechBegan):
                 self._caller_version += 1
                 self._assistant.prompted()
+                self._take_keyed(self._keypad.end())
                 self._speech.began(edge.at)
             else:
                 self._speech.ended(edge.at)
@@ -251,6 +269,7 @@ class Call:
                 self._covered_until += step
                 self._on_edges(self._detector.quiet(now), now)
             self._assistant.sample(now)
+            self._take_keyed(self._keypad.settle(now))
             given_up = self._speech.given_up
             self._speech.settle(now)
             self._end_if_too_long(monotonic)
@@ -287,7 +306,7 @@ class Call:
 
     def quiet(self) -> bool:
         """Nobody speaks, and all that the model said was played (engine.model_link.Talk)."""
-        return self._assistant.quiet and not self._detector.speaking
+        return self._assistant.quiet and not self._detector.speaking and self._keypad.began_at is None
 
     def understood(self) -> bool:
         """All that the caller has said is transcribed (engine.model_link.Talk)."""
@@ -335,6 +354,7 @@ class Call:
 
     def assistant_begins(self) -> None:
         """A turn has begun: what the caller said before it is complete, as far as is known."""
+        self._take_keyed(self._keypad.end())
         self._read_ahead()
 
     def assistant_ended(self, turn: Turn, *, cut: bool) -> None:
@@ -411,12 +431,13 @@ class Call:
         """Wait while speech that has begun by now is without its words, as long as they may come."""
         begun_by = self._clock.now()
         until = self._clock.monotonic() + self._settings.transcript_wait_s
-        while (
-            self._speech.untranscribed(self._clock.now(), begun_by=begun_by)
-            and self._clock.monotonic() < until
-            and not stop()
-        ):
+        while self._wordless(begun_by) and self._clock.monotonic() < until and not stop():
             await self._clock.sleep(_POLL_S)
+
+    def _wordless(self, begun_by: datetime) -> bool:
+        """Whether speech or a run of keys that has begun by then is not yet a turn."""
+        keying = self._keypad.began_at is not None and self._keypad.began_at <= begun_by
+        return keying or self._speech.untranscribed(self._clock.now(), begun_by=begun_by)
 
     async def _analyse(self, *, call_over: bool) -> bool:
         """Analyse what is new; whether that is settled."""
@@ -433,7 +454,7 @@ class Call:
                 new=new,
                 now=now,
                 call_over=call_over,
-                pending_speech=self._speech.untranscribed(now),
+                pending_speech=self._wordless(now),
                 unheard=unheard > self._unheard_told,
                 still_valid=lambda: self._caller_version == version,
             )

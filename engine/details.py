@@ -59,7 +59,8 @@ class Accumulator:
 
     `sources`: detail to the number of the turn that gave its value. `day_options`, `time_options`: what
     unsettled words can mean, with the problem. `stances`: assistant turn number to its Stance. `digits`,
-    `spelled`: a phone or email dictated in pieces. `days_before`, `times_before`: what the caller named last
+    `spelled`: a phone or email dictated in pieces; `digits_keyed`, `phone_keyed`: those digits, or the phone held,
+    came from keys. `days_before`, `times_before`: what the caller named last
     before booking was the subject; `refused`: the slot that the store refused last; `asked`: the task the
     caller asked for last; `target`: id of the own booking to move or cancel; `unknown_target`: the caller
     named one that is none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the
@@ -74,6 +75,8 @@ class Accumulator:
     time_problem: str | None = None
     stances: dict[int, Stance] = field(default_factory=dict)
     digits: str = ""
+    digits_keyed: bool = False
+    phone_keyed: bool = False
     spelled: str = ""
     phone_heard: Heard = Heard.NO
     email_heard: Heard = Heard.NO
@@ -110,7 +113,7 @@ class Accumulator:
     def set(self, name: str, value: object, turn: int) -> None:
         """Hold `value` for detail `name`, said in turn number `turn` (None: no longer known)."""
         if name == "phone" and value != self.details.phone:
-            self.phone_heard = Heard.NO
+            self.phone_heard, self.phone_keyed = Heard.NO, False
         if name == "email" and value != self.details.email:
             self.email_heard = Heard.NO
         setattr(self.details, name, value)
@@ -130,6 +133,7 @@ class Accumulator:
         self.day_options, self.day_problem = (), None
         self.time_options, self.time_problem = (), None
         self.digits, self.spelled, self.email_suggestion = "", "", None
+        self.digits_keyed = self.phone_keyed = False
         self.phone_heard = self.email_heard = Heard.NO
         self.asked = Task.NESSUNO
         self.target, self.unknown_target = None, False

@@ -126,6 +126,7 @@ class Known:
             "date_problem": held.day_problem or "nessuno",
             "time_problem": held.time_problem or "nessuno",
             "contact_problem": self._contact_problem(),
+            "keyed": self._keyed(),
             "unheard": unheard,
             "booked": self.booked,
             "several_bookings": reading.several_bookings and held.target is None,
@@ -159,6 +160,12 @@ class Known:
         if self.reading.agreement is Agreement.VALID and not self.agreed:
             return Agreement.INVALID
         return self.reading.agreement
+
+    def _keyed(self) -> str:
+        held = self.held
+        if held.phone_keyed and held.details.phone is not None and held.phone_heard is Heard.NO:
+            return "numero"
+        return "ignorato" if self.reading.keys_ignored else "nessuno"
 
     def _contact_problem(self) -> str:
         held, reading = self.held, self.reading

@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 from engine.details import Accumulator, Slot
 from engine.understanding.context import Agenda
-from engine.wording import spoken_day, spoken_list, spoken_slot
+from engine.wording import spoken_day, spoken_list, spoken_phone, spoken_slot
 from fsm.stages import Task
 from rules.messages import Messages
 
@@ -54,6 +54,8 @@ class Wording:
                 return " o ".join(map(spoken_day, days)) or "più giorni"
             case "suggerimento":
                 return self.held.email_suggestion or "un'altra"
+            case "telefono":
+                return spoken_phone(self.held.details.phone) if self.held.details.phone else "dettato"
             case "dato":
                 return _ASKED_AS.get(self.missing, self.missing)
             case "verbo":

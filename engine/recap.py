@@ -64,7 +64,9 @@ def nudge(marker: str, conversation: Conversation, state: State) -> str:
 
 
 def _line(turn: Turn) -> str:
-    return f"{_SPEAKERS[turn.speaker]}: {turn.heard_text[-_MOST_CHARS:]}"
+    return (
+        f"{_SPEAKERS[turn.speaker]}{' (sui tasti)' if turn.keyed else ''}: {turn.heard_text[-_MOST_CHARS:]}"
+    )
 
 
 def _standing(conversation: Conversation, state: State) -> str:

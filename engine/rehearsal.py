@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from engine.conversation import Conversation
+from engine.keypad import Keypad
 from engine.ports import Extractor, Mention, MentionKind, Store
 from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told
@@ -72,6 +73,7 @@ def _of_the_line(value: str) -> str:
 
 
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.IGNORECASE)
+_KEYS = re.compile(r"[0-9*]+#?")
 _YEARS = range(2000, 2101)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _Instant = Annotated[datetime, BeforeValidator(_written_instant), AfterValidator(_plausible)]
@@ -89,14 +91,24 @@ def _letters(text: str) -> str:
 
 
 class _Turn(_Model):
+    """One of `caller`, `assistant` or `keys`, which the caller presses: digits, `*` to begin anew, `#` at the end."""
+
     caller: str | None = None
     assistant: str | None = None
+    keys: str | None = None
     heard: str | None = None
+
+    @field_validator("keys")
+    @classmethod
+    def _of_a_telephone(cls, value: str | None) -> str | None:
+        if value is not None and not _KEYS.fullmatch(value):
+            raise ValueError("`keys` are 0 to 9 and *, with # only at their end")
+        return value
 
     @model_validator(mode="after")
     def _one_speaker(self) -> _Turn:
-        if (self.caller is None) == (self.assistant is None):
-            raise ValueError("a turn has either `caller` or `assistant`")
+        if [self.caller, self.assistant, self.keys].count(None) != 2:
+            raise ValueError("a turn has one of `caller`, `assistant` or `keys`")
         if self.heard is not None and self.assistant is None:
             raise ValueError("`heard` belongs to an assistant turn")
         if self.heard is not None and not _letters(self.assistant or "").startswith(_letters(self.heard)):
@@ -390,6 +402,11 @@ async def rehearse(
             waiting = turns[-1].cut_off
             if not waiting:
                 await analyse(at)
+        elif written.keys is not None:
+            turns.append(_keyed(written.keys, number, began, at))
+            if waiting or not _goes_on_speaking(dialogue, number):
+                waiting = False
+                await analyse(at)
         elif not written.caller:
             unheard = True
         else:
@@ -400,6 +417,20 @@ async def rehearse(
     await analyse(at, over=True)
     await supervisor.finish(at, "hangup")
     return await store.run(lambda: _outcome(dialogue, conversation, supervisor, told, existing, at))
+
+
+def _keyed(keys: str, number: int, began: datetime, ended: datetime) -> Turn:
+    """The turn that these keys make, the first pressed at `began`."""
+    keypad = Keypad(iter([number]))
+    turn = next((made for key in keys if (made := keypad.press(key, began)) is not None), None)
+    turn = turn or keypad.end()
+    assert turn is not None
+    return replace(turn, ended_at=ended)
+
+
+def _goes_on_speaking(dialogue: Dialogue, number: int) -> bool:
+    """Whether the caller speaks, or presses keys, right after turn `number`."""
+    return number < len(dialogue.turns) and dialogue.turns[number].assistant is None
 
 
 def _set_stage(dialogue: Dialogue, now: datetime) -> tuple[Conversation, list[Booking]]:

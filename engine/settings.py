@@ -70,6 +70,12 @@ class EngineSettings(BaseModel):
         le=1000,
         description="Characters a second that nobody speaks faster than; people speak about 15.",
     )
+    keys_pause_s: float = Field(
+        default=3.0,
+        ge=0.5,
+        le=15,
+        description="Seconds without a further key after which a number keyed is over; # ends it at once.",
+    )
     cut_off_wait_s: float = Field(
         default=3.0, gt=0, le=30, description="Seconds to wait for the words that cut the assistant off."
     )

@@ -25,13 +25,15 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One uninterrupted stretch of speech.
+    """One uninterrupted stretch of speech, or (`keyed`) of keys that the caller pressed.
 
     `number` counts the turns of the call in the order they became known, from 1, and never changes.
     `began_at` and `ended_at` are aware UTC instants of the *speech* (not of its transcript); None means the
     words could not be placed in time. `heard` is the part of an assistant turn that was really played
     before the caller cut it off, always a prefix of `text`; None means all of it was played. `played` holds
     marks of the playout, ascending; without marks the whole heard part counts as played at `ended_at`.
+    A keyed turn's text is digits, behind a `*` when that cleared what had been keyed before; nothing but a
+    phone number may be read from it.
     """
 
     number: int
@@ -41,6 +43,7 @@ class Turn:
     ended_at: datetime | None
     heard: str | None = None
     played: tuple[Played, ...] = ()
+    keyed: bool = False
 
     @property
     def heard_text(self) -> str:

@@ -1,9 +1,11 @@
-"""Days and times in spoken Italian, as notices and the prompt say them."""
+"""Days, times and telephone numbers in Italian, as notices and the prompt say them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+
+import phonenumbers
 
 WEEKDAYS = ("lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica")
 MONTHS = (
@@ -21,6 +23,15 @@ def spoken_slot(moment: datetime) -> str:
     """ "mercoledì 11 febbraio alle 15:30" for a local `moment`; full hours without minutes."""
     at = f"{moment.hour}" if moment.minute == 0 else f"{moment.hour}:{moment.minute:02d}"
     return f"{spoken_day(moment)} alle {at}"
+
+
+def spoken_phone(number: str) -> str:
+    """ "340 123 4567" for the E.164 `number`, with its prefix where that is not Italy's."""
+    parsed = phonenumbers.parse(number)
+    form = phonenumbers.PhoneNumberFormat
+    return phonenumbers.format_number(
+        parsed, form.NATIONAL if parsed.country_code == 39 else form.INTERNATIONAL
+    )
 
 
 def spoken_list(moments: Sequence[datetime]) -> str:

@@ -116,6 +116,12 @@ _TABLE = (
         ("nessuno", "telefono_incompleto", "telefono_discorde", "email_dubbia", "email_discorde"),
         "Che cosa non torna nel telefono o nell'email.",
     ),
+    Fact(
+        "keyed",
+        ("nessuno", "numero", "ignorato"),
+        "I tasti del telefono, che l'assistente non sente: numero se hanno dettato un telefono intero che non è "
+        "ancora stato ripetuto, ignorato se ne sono stati premuti che non dicono niente.",
+    ),
     Fact("unheard", _NO_YES, "Il chiamante ha parlato, ma le sue parole non sono arrivate."),
     Fact("booked", _NO_YES, "Una prenotazione fatta in questa chiamata è in vigore."),
     Fact(

@@ -31,6 +31,8 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     "ora_ambigua": (),
     "telefono_incompleto": (),
     "telefono_discorde": (),
+    "numero_digitato": ("telefono",),
+    "tasti_ignorati": (),
     "email_dubbia": ("suggerimento",),
     "email_discorde": (),
     "non_sentito": (),

@@ -115,6 +115,11 @@ class SpokenTurn(Protocol):
         """How far the text had been played when, in order."""
         ...
 
+    @property
+    def keyed(self) -> bool:
+        """Whether the caller pressed it on the telephone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
@@ -127,6 +132,7 @@ class StoredTurn:
     began_at: datetime | None
     ended_at: datetime | None
     played: tuple[tuple[datetime, int], ...] = ()
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +210,7 @@ def record_turns(call_id: str, turns: Iterable[SpokenTurn]) -> None:
             "began_at": turn.began_at,
             "ended_at": turn.ended_at,
             "played": [[millis.db_value(mark.at), mark.chars] for mark in turn.played],
+            "keyed": turn.keyed,
         }
         for turn in turns
     ]
@@ -216,6 +223,7 @@ def record_turns(call_id: str, turns: Iterable[SpokenTurn]) -> None:
         CallTurn.began_at,
         CallTurn.ended_at,
         CallTurn.played,
+        CallTurn.keyed,
     ]
     CallTurn.insert_many(rows).on_conflict(
         conflict_target=[CallTurn.call, CallTurn.number], preserve=replaced
@@ -387,4 +395,5 @@ def _turn(row: Any) -> StoredTurn:
         began_at=row.began_at,
         ended_at=row.ended_at,
         played=tuple((millis.python_value(at), chars) for at, chars in row.played),
+        keyed=row.keyed,
     )

@@ -80,7 +80,7 @@ class Table(pw.Model):
 class Consultant(Table):
     """Whose time is booked. Its row is the lock that orders everything done to its agenda. `calendar` is the id
     of the calendar that its bookings are copied to, if they are; `feed_digest` the hash of the secret part of its
-    feed's address."""
+    feed's address; `transfer_number` (E.164) where a person answers callers who ask for one."""
 
     id = pw.AutoField()
     name = pw.TextField()
@@ -88,6 +88,7 @@ class Consultant(Table):
     country = pw.TextField(default="IT")
     region = pw.TextField(null=True)
     calendar = pw.TextField(null=True)
+    transfer_number = pw.TextField(null=True)
     feed_digest = pw.TextField(null=True, unique=True)
 
     class Meta:
@@ -195,7 +196,7 @@ class VoiceCall(Table):
 
 
 class CallTurn(Table):
-    """What was said. `played` is [[epoch milliseconds, characters], …]."""
+    """What was said, or (`keyed`) pressed on the telephone. `played` is [[epoch milliseconds, characters], …]."""
 
     call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
     number = pw.IntegerField()
@@ -205,6 +206,7 @@ class CallTurn(Table):
     began_at = MillisField(null=True)
     ended_at = MillisField(null=True)
     played = pw.JSONField()
+    keyed = pw.BooleanField(default=False)
 
     class Meta:
         table_name = "call_turns"

@@ -101,7 +101,7 @@ class ReadingAhead:
 
 def to_read(transcript: Transcript, new: Sequence[int]) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
     """The latest turns, up to MOST_TURNS of them, and which of those are new turns of the caller."""
-    said = list(transcript)
+    said = [turn for turn in transcript if not turn.keyed]
     of_caller = [at for at, turn in enumerate(said) if turn.number in new and turn.speaker is Speaker.CALLER]
     if not of_caller:
         return (), ()

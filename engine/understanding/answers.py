@@ -100,6 +100,8 @@ def _other_offer_before(draft: Draft, turn: Turn) -> bool:
     """Whether the assistant had just asked about another slot, and nobody has spoken since."""
     now_named = restated_by(draft, draft.heard(turn))
     for known in draft.before(turn):
+        if known.keyed:
+            continue
         if known.speaker is Speaker.CALLER:
             return False
         earlier = draft.heard(known)

@@ -45,7 +45,7 @@ def _take_phone(
     held = out.held
     whole = [phone for phone in said.phones if phone.value]
     if whole:
-        held.digits = ""
+        held.digits, held.digits_keyed = "", False
         if _in_doubt(held.details.phone, whole[-1], said, MentionKind.PHONE):
             _give_up(out, "phone", turn)
             out.phone_problem = True
@@ -69,9 +69,12 @@ def _add_piece(out: Reading, said: CallerReading, turn: Turn) -> None:
     runs = [phone.digits for phone in said.phones] or [run.digits for run in find_digit_runs(said.text)]
     if not runs:
         return
+    out.about_booking = True
+    if out.held.digits_keyed:  # partly keyed, partly said: it is asked whole
+        out.held.digits, out.held.digits_keyed, out.phone_problem = "", False, True
+        return
     digits = _with_pieces(out.held.digits, "".join(runs), said)
     value, problems = phone_from_digits(digits)
-    out.about_booking = True
     if value and not problems:
         out.held.digits = ""
         out.hold("phone", value, turn.number)

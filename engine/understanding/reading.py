@@ -18,6 +18,7 @@ from engine.understanding.caller import CallerReading, Meant, read_caller
 from engine.understanding.contact import hear_contact, take_contact
 from engine.understanding.context import Agreement, Context, Reading, binding
 from engine.understanding.draft import Draft, last_heard
+from engine.understanding.keys import keyed_beside, take_keys
 from engine.understanding.mentions import Act
 from engine.understanding.offers import remember_offer, stance_of
 from engine.understanding.own import identify_target, note_own_day
@@ -36,7 +37,9 @@ def read(transcript: Transcript, new: Collection[int], held: Accumulator, contex
     draft = Draft(transcript, held.copy(), context)
     for turn in transcript:
         if turn.number in new:
-            if turn.speaker is Speaker.CALLER:
+            if turn.keyed:
+                take_keys(draft, turn)
+            elif turn.speaker is Speaker.CALLER:
                 _caller(draft, turn)
             else:
                 _assistant(draft, turn)
@@ -72,6 +75,8 @@ def _caller(draft: Draft, turn: Turn) -> None:
     _take_notes(draft, said, turn)
     say_no(draft, said, asked, changed=_fingerprint(draft.held) != known)
     say_yes(draft, said, _whole_answer(draft, said, asked, turn), before, asked, turn)
+    if draft.out.agreement is Agreement.VALID and keyed_beside(draft, turn):
+        draft.out.agreement = Agreement.INVALID
 
 
 def _whole_answer(
@@ -80,6 +85,8 @@ def _whole_answer(
     """All that the caller has said since the assistant was last heard: a pause makes two turns of one sentence."""
     pieces = [turn.text]
     for known in draft.before(turn):
+        if known.keyed:
+            continue
         if known.speaker is Speaker.CALLER:
             pieces.insert(0, known.text)
         elif known.heard_text.strip():

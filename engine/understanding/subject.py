@@ -19,6 +19,8 @@ def touches_booking(turn: Turn, phrases: Phrases, now: datetime) -> bool:
 
     `now`: aware, when it was said. Days and times in the caller's small talk are none of it.
     """
+    if turn.keyed:
+        return False
     if turn.speaker is Speaker.ASSISTANT:
         return read_assistant(turn.heard_text, now).about_booking
     if ABOUT_BOOKING.search(fold(turn.text)):

@@ -51,17 +51,20 @@ THREE = slot("2026-02-11T15:00")
 
 
 def turns(*lines: str) -> list[Turn]:
-    """ "C: …" is the caller, "A: …" the assistant; "A: … | …" was cut off: only what follows the bar was heard."""
+    """ "C: …" is the caller, "K: …" keys pressed, "A: …" the assistant; "A: … | …" was cut off: only what follows the
+    bar was heard."""
     made = []
     for number, line in enumerate(lines, start=1):
         who, text = line.split(": ", 1)
         text, _, heard = text.partition(" | ")
         began = at(SECONDS * (number - 1))
-        speaker = {"C": Speaker.CALLER, "A": Speaker.ASSISTANT}[who]
-        made.append(
-            Turn(number, speaker, text, began, began + timedelta(seconds=SECONDS), heard=heard or None)
-        )
+        made.append(_turn(number, who, text, began, began + timedelta(seconds=SECONDS), heard))
     return made
+
+
+def _turn(number: int, who: str, text: str, began: datetime, ended: datetime, heard: str) -> Turn:
+    speaker = {"C": Speaker.CALLER, "K": Speaker.CALLER, "A": Speaker.ASSISTANT}[who]
+    return Turn(number, speaker, text, began, ended, heard=heard or None, keyed=who == "K")
 
 
 # --- Reading alone ----------------------------------------------------------------------------------------
@@ -133,8 +136,7 @@ class Scene:
             who, text = line.split(": ", 1)
             text, _, heard = text.partition(" | ")
             ends = self.now + timedelta(seconds=SECONDS)
-            speaker = {"C": Speaker.CALLER, "A": Speaker.ASSISTANT}[who]
-            self.turns.append(Turn(len(self.turns) + 1, speaker, text, self.now, ends, heard=heard or None))
+            self.turns.append(_turn(len(self.turns) + 1, who, text, self.now, ends, heard))
             self.now = ends
 
     def new(self) -> list[int]:

@@ -350,9 +350,12 @@ def test_instants_may_be_toml_s_own(run: Any) -> None:
 @pytest.mark.parametrize(
     ("turn", "reason"),
     [
-        ('{ caller = "a", assistant = "b" },', "either `caller` or `assistant`"),
-        ("{ },", "either `caller` or `assistant`"),
+        ('{ caller = "a", assistant = "b" },', "one of `caller`, `assistant` or `keys`"),
+        ("{ },", "one of `caller`, `assistant` or `keys`"),
         ('{ caller = "a", heard = "a" },', "belongs to an assistant turn"),
+        ('{ keys = "34a" },', "0 to 9 and *, with # only at their end"),
+        ('{ keys = "34#7" },', "0 to 9 and *, with # only at their end"),
+        ('{ keys = "34", caller = "tre" },', "one of `caller`, `assistant` or `keys`"),
         ('{ assistant = "Mercoledì alle 15", heard = "Giovedì" },', "how the assistant turn begins"),
         ('{ chi = "a" },', ""),
     ],

@@ -180,6 +180,8 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("passato", {"stage": "raccolta_dati", "outcome": "passato", "given": True}),
     ("falsa_promessa", {"claim": True}),
     ("discordanza", {"stage": "dati_completi", "mismatch": True, "agreement": "non_valida"}),
+    ("numero_digitato", {"stage": "raccolta_dati", "keyed": "numero", "date_problem": "passato"}),
+    ("numero_digitato_da_riepilogare", {"stage": "dati_completi", "keyed": "numero", "given": True}),
     ("giorno_discorde", {"stage": "raccolta_dati", "date_problem": "giorno_discorde"}),
     ("data_passata", {"stage": "raccolta_dati", "date_problem": "passato"}),
     ("data_ambigua", {"stage": "raccolta_dati", "date_problem": "ambiguo"}),
@@ -193,6 +195,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("nessun_appuntamento", {"stage": "raccolta_dati", "no_booking_found": True}),
     ("persona", {"human": True}),
     ("non_sentito", {"stage": "dati_completi", "unheard": True}),
+    ("tasti_ignorati", {"keyed": "ignorato", "to_restate": True}),
     ("manca_un_dato", {"stage": "raccolta_dati", "agreement": "non_valida", "missing": 1}),
     ("riepiloga", {"stage": "dati_completi", "to_restate": True, "given": True}),
 ]

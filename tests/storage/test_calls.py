@@ -53,6 +53,7 @@ def test_turns_are_stored_and_replaced_by_number(store: Store) -> None:
     store.do(calls.record_turns, call_id, [asked, turn(2, Speaker.CALLER, "sì")])
     store.do(calls.record_turns, call_id, [turn(2, Speaker.CALLER, "sì, va bene")])
     store.do(calls.record_turns, call_id, [Turn(3, Speaker.CALLER, "grazie", None, None)])
+    store.do(calls.record_turns, call_id, [turn(4, Speaker.CALLER, "347", keyed=True)])
     store.do(calls.record_turns, call_id, [])
     detail = store.do(calls.call_detail, call_id)
     assert detail is not None
@@ -60,7 +61,9 @@ def test_turns_are_stored_and_replaced_by_number(store: Store) -> None:
         (1, "assistant", "Mercoledì alle 15?"),
         (2, "caller", "sì, va bene"),
         (3, "caller", "grazie"),
+        (4, "caller", "347"),
     ]
+    assert [each.keyed for each in detail.turns] == [False, False, False, True]
     assert detail.turns[0].heard == "Mercoledì"
     assert detail.turns[0].played == ((NOW, 9),)
     assert detail.turns[0].began_at == asked.began_at

@@ -32,6 +32,7 @@ class Said:
     began_at: datetime | None = NOW
     ended_at: datetime | None = NOW
     played: tuple[()] = ()
+    keyed: bool = False
 
 
 def converse(

@@ -57,7 +57,8 @@ def _said(turn: StoredTurn, zone: ZoneInfo) -> str:
     heard = turn.text if turn.heard is None else turn.heard
     cut = turn.text[len(heard) :].strip()
     text = f"{heard.rstrip()} [interrotto, non sentito: {cut}]" if cut else heard
-    return f"{wording.clock_time(turn.began_at, zone)}  {wording.speaker(turn.speaker)}: «{text}»"
+    who = f"{wording.speaker(turn.speaker)}{', sui tasti' if turn.keyed else ''}"
+    return f"{wording.clock_time(turn.began_at, zone)}  {who}: «{text}»"
 
 
 def _happened(entry: JournalEntry, zone: ZoneInfo, personal: Mapping[str, str]) -> Iterator[str]:

@@ -84,6 +84,8 @@ NOTICES: Mapping[str, str] = {
     "ora_ambigua": "ora ambigua",
     "telefono_incompleto": "telefono incompleto",
     "telefono_discorde": "telefono ripetuto male",
+    "numero_digitato": "ripetere il telefono digitato",
+    "tasti_ignorati": "i tasti non valgono come risposta",
     "email_dubbia": "email dubbia",
     "email_discorde": "email ripetuta male",
     "non_sentito": "parole non arrivate",

@@ -36,6 +36,7 @@ class Spoken:
     ended_at: datetime | None = None
     heard: str | None = None
     played: tuple[()] = ()
+    keyed: bool = False
 
 
 @pytest.fixture
