@@ -10,10 +10,11 @@ from google import genai
 from google.genai import types
 
 from transport.errors import TransportError
+from transport.gemini.fast import CapturedConnection
 from transport.gemini.settings import GeminiSettings
 
 _MAX_MESSAGE = 16 << 20
-_CLOSE_TIMEOUT_S = 2.0
+_CLOSE_TIMEOUT_S = 1.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -35,6 +36,7 @@ def make_client(settings: GeminiSettings, api_key: str, tls: ssl.SSLContext | No
     wire: dict[str, Any] = {
         "compression": None,
         "ping_interval": None,
+        "create_connection": CapturedConnection,
         "max_size": _MAX_MESSAGE,
         "open_timeout": settings.open_timeout_s,
         "close_timeout": _CLOSE_TIMEOUT_S,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from typing import cast
 
 from google import genai
 from google.genai import errors, types
 from google.genai.live import AsyncSession
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.protocol import State
 
 from engine.ports import (
     AssistantWords,
@@ -23,7 +25,8 @@ from engine.ports import (
     ResumptionHandle,
     Signal,
 )
-from transport.gemini.losses import NO_CLOSE, loss_of, reason_of
+from transport.gemini.fast import CapturedConnection, audio_frame, audio_in, capturing
+from transport.gemini.losses import NO_CLOSE, close_code, loss_of, reason_of
 from transport.gemini.settings import GeminiSettings
 
 logger = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class GeminiLive:
     def __init__(self, client: genai.Client, settings: GeminiSettings) -> None:
         self._client = client
         self._settings = settings
+        self._warned = False
 
     @asynccontextmanager
     async def open(
@@ -56,16 +60,29 @@ class GeminiLive:
         connecting = self._client.aio.live.connect(model=self._settings.model, config=config)
         try:
             async with asyncio.timeout(self._settings.open_timeout_s):
-                sdk = await connecting.__aenter__()
+                with capturing() as caught:
+                    sdk = await connecting.__aenter__()
         except (errors.APIError, OSError, WebSocketException, TimeoutError, ValueError, TypeError) as error:
             raise LiveModelError(f"Gemini Live did not open: {reason_of(error)}", loss_of(error)) from error
-        session = GeminiLiveSession(sdk)
+        session = GeminiLiveSession(sdk, self._usable(caught))
         try:
             if resume is None:
                 await session.send_notice(CALL_GOES_ON if seed else CALL_BEGINS)
             yield session
         finally:
             await connecting.__aexit__(None, None, None)
+
+    def _usable(self, caught: list[CapturedConnection]) -> CapturedConnection | None:
+        """The connection of a conversation that has just been opened, if it shows itself."""
+        if caught and caught[-1].state is State.OPEN:
+            return caught[-1]
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "the connection to Gemini cannot be reached beside the SDK: calls go on, but each takes more of"
+                " the processor; google-genai or websockets may have changed"
+            )
+        return None
 
     def _config(self, prompt: str, resume: str | None) -> types.LiveConnectConfig:
         voice = types.PrebuiltVoiceConfig(voice_name=self._settings.voice)
@@ -86,15 +103,19 @@ class GeminiLive:
 
 
 class GeminiLiveSession:
-    """One open conversation."""
+    """One open conversation. Audio goes over `connection` by hand, where there is one; all else by the SDK."""
 
-    def __init__(self, sdk: AsyncSession) -> None:
+    def __init__(self, sdk: AsyncSession, connection: CapturedConnection | None) -> None:
         self._sdk = sdk
+        self._connection = connection
 
     async def send_audio(self, pcm: bytes) -> None:
         """PCM16 LE mono at 16 kHz, any length. Waits while Gemini takes no more. Raises LiveModelError."""
         try:
-            await self._sdk.send_realtime_input(audio=types.Blob(data=pcm, mime_type=_UPLINK_MIME))
+            if self._connection is not None:
+                await self._connection.send(audio_frame(pcm), text=True)
+            else:
+                await self._sdk.send_realtime_input(audio=types.Blob(data=pcm, mime_type=_UPLINK_MIME))
         except (ConnectionClosed, OSError) as error:
             raise LiveModelError(f"Gemini is gone: {reason_of(error)}", loss_of(error)) from error
 
@@ -110,22 +131,37 @@ class GeminiLiveSession:
     async def events(self) -> AsyncIterator[ModelEvent]:
         """What the model says, ending with exactly one ModelGone."""
         try:
-            async for message in self._messages():
-                for event in read_message(message):
-                    yield event
+            while True:
+                if self._connection is None:
+                    message = await self._message()
+                else:
+                    frame = await self._connection.recv(decode=False)
+                    if (sounds := audio_in(frame)) is not None:
+                        for sound in sounds:
+                            yield ModelAudio(sound)
+                        continue
+                    self._connection.give_back(frame)
+                    message = await self._message()
+                if message is not None:
+                    for event in read_message(message):
+                        yield event
         except errors.APIError as error:
             yield ModelGone(error.code or NO_CLOSE, reason_of(error), loss_of(error))
+        except ConnectionClosed as error:
+            yield ModelGone(close_code(error), reason_of(error), loss_of(error))
         except (OSError, WebSocketException) as error:
             yield ModelGone(NO_CLOSE, reason_of(error), loss_of(error))
 
-    async def _messages(self) -> AsyncIterator[types.LiveServerMessage]:
-        """All messages of the connection, across turns, without those the SDK does not know."""
-        while True:
-            try:
-                async for message in self._sdk.receive():
-                    yield message
-            except (TypeError, ValueError) as error:
-                logger.warning("Gemini sent a message we do not know; skipped (%s)", type(error).__name__)
+    async def _message(self) -> types.LiveServerMessage | None:
+        """The next message as the SDK reads it; None for one that it does not know."""
+        try:
+            # It ends with each turn, so it is asked for one message at a time.
+            reading = cast("AsyncGenerator[types.LiveServerMessage]", self._sdk.receive())
+            async with aclosing(reading) as messages:
+                return await anext(messages)
+        except (TypeError, ValueError) as error:
+            logger.warning("Gemini sent a message we do not know; skipped (%s)", type(error).__name__)
+            return None
 
 
 def read_message(message: types.LiveServerMessage) -> Iterator[ModelEvent]:
