@@ -336,7 +336,8 @@ class ApiKey(Table):
 
 
 class Transition(Table):
-    """One entry of the journal, of a call or a chat; `body` is the canonical JSON that `hash` covers. Triggers keep it as it is.
+    """One entry of the journal, of a call or a chat; `body` is the canonical JSON that `hash` covers. Triggers keep it
+    as it is.
 
     What follows the hash stands in the body too, and is here to be searched and counted; `notices` are their
     names with spaces between.

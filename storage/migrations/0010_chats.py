@@ -119,14 +119,14 @@ def _on_sqlite(db: Any) -> None:
     changes.append(("appointment_bookings", SOURCES, MORE_SOURCES))
     (version,) = db.execute_sql("PRAGMA schema_version").fetchone()
     db.execute_sql("PRAGMA writable_schema = ON")
-    for table, old, new in changes:
-        words = "type = 'table' AND name = ? AND instr(sql, ?) > 0"
-        changed = db.execute_sql(
-            f"UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE {words}", (old, new, table, old)
-        )
-        if changed.rowcount != 1:
-            raise RuntimeError(
-                f"the table {table} is not as earlier migrations have left it: {old} is missing"
+    try:
+        for table, old, new in changes:
+            words = "type = 'table' AND name = ? AND instr(sql, ?) > 0"
+            changed = db.execute_sql(
+                f"UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE {words}", (old, new, table, old)
             )
-    db.execute_sql(f"PRAGMA schema_version = {version + 1}")
-    db.execute_sql("PRAGMA writable_schema = RESET")
+            if changed.rowcount != 1:  # another server has just done this
+                raise pw.OperationalError(f"{table} is not as earlier migrations leave it: no {old}")
+        db.execute_sql(f"PRAGMA schema_version = {version + 1}")
+    finally:
+        db.execute_sql("PRAGMA writable_schema = RESET")
