@@ -29,7 +29,6 @@ from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
 from rich.console import Console
 from rich.table import Table
 
-from engine.chat import Chats
 from engine.extraction.breaker import Breaker
 from engine.faults import where as place_of
 from engine.ports import Clock
@@ -47,19 +46,21 @@ from rules.errors import RulesError
 from rules.settings import RulesSettings
 from storage import people, recorded, rulesets
 from storage.agenda import AgendaSettings, read_hours
-from storage.api_keys import SCOPES
 from storage.database import Database
 from storage.errors import StorageError
 from storage.secret import Secret
 from storage.settings import StorageSettings
-from transport.api import handing_out
-from transport.api.routes import add_api
-from transport.api.settings import ApiSettings
+from storage.users import Role
 from transport.bridge.dialects import DIALECTS
 from transport.clock import SystemClock
-from transport.console import auditing, forgetting
+from transport.console import auditing, forgetting, user_commands
+from transport.console.first_access import first_path
+from transport.console.gate import Entrance
 from transport.console.open_door import OpenDoor
 from transport.console.routes import add_console
+from transport.console.sessions import Sessions
+from transport.console.settings import ConsoleSettings
+from transport.console.sign_in import SignIn
 from transport.errors import TransportError
 from transport.gemini.client import make_client
 from transport.gemini.extractor import GeminiExtractor
@@ -67,7 +68,7 @@ from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
 from transport.logs import set_up_logging
 from transport.metrics import Metrics
-from transport.server import Parts, init_app, refuse_exposed, running, serve
+from transport.server import Parts, address_at, init_app, refuse_exposed, running, serve
 from transport.settings import BridgeSettings, LoggingSettings, ServerSettings
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import run_demo
@@ -121,7 +122,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)
-    api: ApiSettings = Field(default_factory=ApiSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
@@ -140,6 +141,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether the pages are served."""
+        return self.server.shows_pages(by_tls=bool(self.console.public_url))
 
     @property
     def store(self) -> StorageSettings:
@@ -341,24 +347,17 @@ async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[N
         await asyncio.gather(task, return_exceptions=True)
 
 
-def server_parts(board: Switchboard, settings: Settings) -> Parts:
-    """What the HTTP server is put together from."""
+def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> Parts:
+    """What the HTTP server is put together from; `entrance` tells the pages who asks."""
 
     def pages(app: web.Application) -> None:
-        add_console(app, board.database, OpenDoor(), lambda: board.shelf.refused)
-
-    def api(app: web.Application) -> None:
-        chats = Chats(
-            board.database, board.clock, board.shelf.current, board.extractor, watch=board.metrics.analysed
-        )
-        add_api(app, board.database, board.clock, chats, settings.api)
+        add_console(app, board.database, entrance, lambda: board.shelf.refused, settings=settings.console)
 
     return Parts(
         answer=board.answer,
         clock=board.clock,
         bridge=settings.bridge,
-        pages=pages if settings.server.shows_pages else None,
-        api=api,
+        pages=pages if settings.shows_pages else None,
         tokens=bridge_tokens(settings),
         metrics=board.metrics,
     )
@@ -391,11 +390,14 @@ def command_serve(settings: Settings, told: argparse.Namespace) -> int:
             upkeep(database, clock, settings.store, board.live),
             with_parent(clock) if told.worker else contextlib.nullcontext(),
         ):
-            app = init_app(server_parts(board, settings))
+            entrance = SignIn(Sessions(database, clock, settings.console))
+            app = init_app(server_parts(board, settings, entrance))
 
             async def ready(address: str) -> None:
                 await close_left_behind(database, settings.server.identity, started)
-                _say_address(address, settings.server)
+                _say_address(address, settings)
+                if not told.worker:
+                    _say_first_link(address, await database.run(lambda: _first_path(settings)), settings)
 
             with _listening(settings.server, "VBS_SERVER__PORT"):
                 await serve(app, settings.server, ready=ready, share_port=told.worker)
@@ -409,17 +411,20 @@ def command_serve(settings: Settings, told: argparse.Namespace) -> int:
 
 def _serve_by_workers(settings: Settings, count: int, config: Path) -> int:
     """The parent of `count` servers on one port; each is a server of its own to the store."""
-    open_database(
-        settings.store, journal_secret(settings)
-    ).close()  # tables and key are there before they start
+    # Tables and key are there before they start; the link of the first user, which any of them honours, is ours to say.
+    first = _in_store(settings, lambda: _first_path(settings))
     server = settings.server
     with _listening(server, "VBS_SERVER__PORT"), reserved(server) as port:
 
         def environment(number: int) -> dict[str, str]:
             return {"VBS_SERVER__PORT": str(port), "VBS_SERVER__NAME": f"{server.identity}/{number}"}
 
+        def ready(said: str) -> None:
+            print(said, flush=True)
+            _say_first_link(address_at(server, port), first, settings)
+
         workers = Workers(count, command_of_a_worker(str(config)), environment, SystemClock())
-        return asyncio.run(workers.run(lambda said: print(said, flush=True)))
+        return asyncio.run(workers.run(ready))
 
 
 _CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
@@ -442,8 +447,23 @@ def _listening(where: ServerSettings, variable: str) -> Iterator[None]:
         raise TransportError(told) from error
 
 
-def _say_address(address: str, server: ServerSettings) -> None:
-    pages = f"{address}/chiamate" if server.shows_pages else "not served (server.pages)"
+def _first_path(settings: Settings) -> str | None:
+    """Of the link that makes the first user, which is for whoever starts the server on their own machine."""
+    if not (settings.server.loopback and settings.shows_pages):
+        return None
+    return first_path(settings.console, now=SystemClock().now())
+
+
+def _say_first_link(address: str, path: str | None, settings: Settings) -> None:
+    if path is not None:
+        link, minutes = f"{settings.console.public_url or address}{path}", settings.console.first_link_minutes
+        print(f"There is no user yet. Make the first one within {minutes} minutes: {link}", flush=True)
+
+
+def _say_address(address: str, settings: Settings) -> None:
+    pages = f"{settings.console.public_url or address}/chiamate"
+    if not settings.shows_pages:
+        pages = "not served (server.pages, console.public_url)"
     bridges = address.replace("http", "ws", 1) + ", ".join(DIALECTS)
     print(f"Bridge: {bridges}   Pages: {pages}", flush=True)
 
@@ -568,6 +588,7 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
             "gemini": GeminiSettings(emulator=True),
             "bridge": BridgeSettings(),
             "server": ServerSettings(),
+            "console": ConsoleSettings(),
             "bridge_tokens": None,
         }
     )
@@ -575,7 +596,7 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
     console = Console()
     async with contextlib.AsyncExitStack() as stack:
         board = await stack.enter_async_context(switchboard(embedded, database, clock))
-        parts = server_parts(board, embedded)
+        parts = server_parts(board, embedded, OpenDoor())  # everything in it is made up
         address = await stack.enter_async_context(_demo_server(parts, where))
         passed = await run_demo(address, database, clock, console, scenarios, settings.demo)
         if not once:
@@ -675,12 +696,14 @@ def db_call(settings: Settings, told: argparse.Namespace) -> int:
     return 0
 
 
+def _store(settings: Settings) -> contextlib.closing[Database]:
+    """The store, open and migrated, with its secret."""
+    return contextlib.closing(open_database(settings.store, journal_secret(settings)))
+
+
 def _in_store(settings: Settings, work: Callable[[], T]) -> T:
-    database = open_database(settings.store, journal_secret(settings))
-    try:
+    with _store(settings) as database:
         return database.run_blocking(work)
-    finally:
-        database.close()
 
 
 def _only_consultant() -> int:
@@ -825,30 +848,32 @@ def privacy_erase(settings: Settings, told: argparse.Namespace) -> int:
         database.close()
 
 
-def api_key_add(settings: Settings, told: argparse.Namespace) -> int:
-    """Make a key for an integration and print it, this once."""
-    return _over_store(
-        settings,
-        lambda open_one: handing_out.add(open_one, told.integration, told.scope, SystemClock().now()),
-    )
+# --- The console's users ------------------------------------------------------------
 
 
-def api_key_list(settings: Settings, _: argparse.Namespace) -> int:
-    """List the keys of integrations, without their secrets."""
-    return _over_store(settings, handing_out.show)
+def users_add(settings: Settings, told: argparse.Namespace) -> int:
+    """Let somebody sign in to the console; their password is asked for, or read from standard input."""
+    now = SystemClock().now()
+    with _store(settings) as database:
+        return user_commands.add(database, told.name, told.role, told.consultant, now=now)
 
 
-def api_key_revoke(settings: Settings, told: argparse.Namespace) -> int:
-    """Accept a key no more, from its next request on."""
-    return _over_store(settings, lambda open_one: handing_out.revoke(open_one, told.key, SystemClock().now()))
+def users_list(settings: Settings, _: argparse.Namespace) -> int:
+    """Say who may sign in, and who is signed in."""
+    with _store(settings) as database:
+        return user_commands.show(database, settings.console, now=SystemClock().now())
 
 
-def _over_store(settings: Settings, work: Callable[[Database], int]) -> int:
-    database = open_database(settings.store, journal_secret(settings))
-    try:
-        return work(database)
-    finally:
-        database.close()
+def users_disable(settings: Settings, told: argparse.Namespace) -> int:
+    """Let a user sign in no more, at once; --undo lets them again."""
+    with _store(settings) as database:
+        return user_commands.disable(database, told.name, now=SystemClock().now(), undo=told.undo)
+
+
+def users_password(settings: Settings, told: argparse.Namespace) -> int:
+    """Give a user another password; their sessions end, and they need not wait any more after failed tries."""
+    with _store(settings) as database:
+        return user_commands.password(database, settings.console, told.name)
 
 
 def _own_public_key(settings: Settings) -> str | None:
@@ -919,7 +944,7 @@ def parser() -> argparse.ArgumentParser:
     _add_journal_commands(
         commands.add_parser("journal", help="The journal: verify, export, read it."), command
     )
-    _add_key_commands(commands.add_parser("api-key", help="The keys of integrations."), command)
+    _add_users_commands(commands.add_parser("users", help="Who may sign in to the console."), command)
     person = commands.add_parser("privacy", help="Personal data.").add_subparsers(dest="what", required=True)
     erase = command("erase", privacy_erase, person)
     erase.add_argument(
@@ -933,21 +958,6 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--cancel-bookings", action="store_true", help="erase; bookings to come are cancelled")
     return top
-
-
-def _add_key_commands(keys: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:
-    among = keys.add_subparsers(dest="what", required=True)
-    add = command("add", api_key_add, among)
-    add.add_argument("integration", metavar="INTEGRATION", help="whose: small letters, digits and dashes")
-    add.add_argument(
-        "--scope",
-        action="append",
-        choices=SCOPES,
-        help="what it may do, may be repeated (default: everything)",
-    )
-    command("list", api_key_list, among)
-    revoke = command("revoke", api_key_revoke, among)
-    revoke.add_argument("key", metavar="KEY", help="its id, as the list shows it")
 
 
 def _add_rules_commands(
@@ -1008,6 +1018,28 @@ def _add_journal_commands(
     show = command("show", journal_show, among)
     show.add_argument("call", metavar="CALL")
     command("key", journal_key, among)
+
+
+def _add_users_commands(
+    users: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    what = users.add_subparsers(dest="what", required=True)
+    add = command("add", users_add, what)
+    add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "--role", type=Role, choices=list(Role), action="append", required=True, help="may be repeated"
+    )
+    add.add_argument(
+        "--consultant",
+        type=int,
+        metavar="ID",
+        help="whose agenda a consulente has (default: the only one there is)",
+    )
+    command("list", users_list, what)
+    disable = command("disable", users_disable, what)
+    disable.add_argument("name", metavar="NAME")
+    disable.add_argument("--undo", action="store_true", help="let them sign in again")
+    command("password", users_password, what).add_argument("name", metavar="NAME")
 
 
 def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:

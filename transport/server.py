@@ -29,15 +29,14 @@ class Parts:
     """What the server is put together from.
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
-    written; `pages` adds the console's routes, if there is a console, `api` those of integrations; `tokens` are
-    asked of bridges; `metrics` is where things are counted.
+    written; `pages` adds the console's routes, if there is a console; `tokens` are asked of bridges;
+    `metrics` is where things are counted.
     """
 
     answer: Answer
     clock: Clock
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
-    api: Callable[[web.Application], None] | None = None
     tokens: BridgeTokens | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -52,7 +51,7 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
-    """The application: a path for each bridge dialect, `/healthz`, `/metrics`, the console's pages and `/v1`."""
+    """The application: a path for each bridge dialect, `/healthz`, `/metrics` and the console's pages."""
     numbers = parts.metrics
     most, refused = parts.bridge.max_calls, numbers.refused_at_the_door
     door = Door(parts.tokens, parts.clock, most=most, refused=refused)
@@ -68,8 +67,6 @@ def init_app(parts: Parts) -> web.Application:
     app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
     if parts.pages is not None:
         parts.pages(app)
-    if parts.api is not None:
-        parts.api(app)
     return app
 
 
@@ -80,6 +77,12 @@ def refuse_exposed(settings: ServerSettings, *, locked: bool) -> None:
             f"{settings.host} can be reached from a network, and no token is asked for: set BRIDGE_TOKENS in the "
             "environment, or listen on 127.0.0.1"
         )
+
+
+def address_at(settings: ServerSettings, port: int) -> str:
+    """Where the server is reached that listens on `port`."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}"
 
 
 @asynccontextmanager
@@ -96,9 +99,7 @@ async def running(
     try:
         site = web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port or None)
         await site.start()
-        port = runner.addresses[0][1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{port}"
+        yield address_at(settings, runner.addresses[0][1])
         await app[CALLS].drain(app[CLOCK], settings.drain_s)
     finally:
         await runner.cleanup()

@@ -27,9 +27,9 @@ class ServerSettings(BaseModel):
         description="Name among the servers of one database, the same after a restart; empty: host and port.",
     )
 
-    pages: Literal["loopback", "always", "never"] = Field(
-        default="loopback",
-        description="Where to serve the pages, which ask for no password: loopback, always, never.",
+    pages: Literal["always", "loopback", "never"] = Field(
+        default="always",
+        description="Where to serve the pages: always (off loopback if console.public_url is set), loopback, never.",
     )
 
     workers: int = Field(default=1, ge=1, le=64, description="Server processes on the port; one a core.")
@@ -42,10 +42,10 @@ class ServerSettings(BaseModel):
         except ValueError:
             return self.host == "localhost"
 
-    @property
-    def shows_pages(self) -> bool:
-        """Whether the pages are served here."""
-        return self.pages == "always" or (self.pages == "loopback" and self.loopback)
+    def shows_pages(self, *, by_tls: bool) -> bool:
+        """Whether the pages are served here; `by_tls`: a proxy with TLS leads to them, so that no password is sent
+        in the clear."""
+        return (self.loopback and self.pages != "never") or (self.pages == "always" and by_tls)
 
     @property
     def identity(self) -> str:

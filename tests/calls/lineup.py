@@ -25,6 +25,7 @@ from storage.calls import CallDetail
 from storage.database import Database
 from storage.models import PendingBooking, VoiceCall
 from storage.settings import StorageSettings
+from transport.console.open_door import OpenDoor
 from transport.gemini.settings import GeminiSettings
 from transport.server import init_app, running
 from transport.settings import ServerSettings
@@ -209,7 +210,7 @@ async def line_up(
         with patch.dict(os.environ, {"SSL_CERT_FILE": str(ca)}):
             async with main.switchboard(composed, database, clock) as plain:
                 board = dataclasses.replace(plain, database=store(database))
-                app = init_app(main.server_parts(board, composed))
+                app = init_app(main.server_parts(board, composed, OpenDoor()))
                 where = ServerSettings(port=0, drain_s=0)
                 connector = aiohttp.TCPConnector(limit=0)
                 async with running(app, where) as url, aiohttp.ClientSession(connector=connector) as session:

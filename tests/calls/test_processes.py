@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -30,6 +31,7 @@ from transport.simulation.scenarios import spoken, working_days
 _OURS = ("VBS_", "GEMINI_API_KEY", "DATABASE_URL")
 _START_S = 40.0
 _CALL_S = 60.0
+_PASSWORD = "tre mele rosse al sole"
 
 
 def environment(**ours: str) -> dict[str, str]:
@@ -48,10 +50,24 @@ def emulated(store: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """main.py serve, running; `url` is its address."""
+    """main.py serve, running; `url` is its address, `link` makes the first user."""
 
     process: asyncio.subprocess.Process
     url: str
+    link: str
+
+    async def page(self, path: str) -> str:
+        """A page, as the first user sees it, who is made for it."""
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as visitor:
+            async with visitor.get(self.link) as form:
+                token = re.search(r'name="modulo" value="(\w+)"', await form.text())
+            assert token is not None
+            given = {"nome": "Ada", "password": _PASSWORD, "ancora": _PASSWORD, "modulo": token[1]}
+            async with visitor.post(self.link, data=given, headers={"Origin": self.url}) as made:
+                assert made.status == 200
+            async with visitor.get(f"{self.url}{path}") as answer:
+                assert (answer.status, answer.url.path) == (200, path)
+                return await answer.text()
 
     async def kill(self) -> None:
         """kill -9."""
@@ -104,7 +120,9 @@ async def serving(env: Mapping[str, str], log: Path) -> AsyncIterator[Program]:
         assert process.stdout is not None
         said = (await asyncio.wait_for(process.stdout.readline(), _START_S)).decode()
         assert "Pages: " in said, logged(log)
-        yield Program(process, said.partition("Pages: ")[2].strip().removesuffix("/chiamate"))
+        first = (await asyncio.wait_for(process.stdout.readline(), _START_S)).decode()
+        link = first.partition(" minutes: ")[2].strip()
+        yield Program(process, said.partition("Pages: ")[2].strip().removesuffix("/chiamate"), link)
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -133,7 +151,8 @@ async def test_serve_with_the_emulator_answers_and_stops(tmp_path: Path) -> None
         async with session.get(f"{program.url}/healthz") as answer:
             assert (answer.status, await answer.json()) == (200, {"status": "ok", "active_calls": 0})
         async with session.get(f"{program.url}/chiamate") as answer:
-            assert answer.status == 200
+            assert answer.url.path == "/accedi", "nobody is signed in"
+        assert "bridge/fork" in await program.page("/chiamate")
         assert await program.stop() == 0, logged(tmp_path / "log")
 
 
@@ -248,10 +267,8 @@ async def killed(booker: Booker, when: str) -> None:
 async def restarted(booker: Booker) -> None:
     """Start the server again on the same store, and stop it."""
     log = booker.folder / "log"
-    async with serving(emulated(booker.store), log) as program, aiohttp.ClientSession() as session:
-        async with session.get(f"{program.url}/chiamate") as answer:
-            page = await answer.text()
-        assert "interrotta" in page
+    async with serving(emulated(booker.store), log) as program:
+        assert "interrotta" in await program.page("/chiamate")
         assert await program.stop() == 0, logged(log)
     assert "closed as interrupted" in logged(log)
 

@@ -37,6 +37,8 @@ async def test_workers_share_a_port_come_back_and_stop_together(tmp_path: Path) 
         assert parent.stdout is not None
         said = (await asyncio.wait_for(parent.stdout.readline(), _START_S)).decode()
         url = said.partition("Pages: ")[2].strip().removesuffix("/chiamate")
+        first = (await asyncio.wait_for(parent.stdout.readline(), _START_S)).decode()
+        assert f"{url}/primo-accesso/" in first
         pids = [
             int(line.rpartition(" ")[2]) for line in logged(log).splitlines() if "is ready, process" in line
         ]

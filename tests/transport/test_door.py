@@ -139,14 +139,14 @@ def test_off_loopback_somebody_must_be_asked_for_a_token(host: str) -> None:
     with pytest.raises(ExposedError, match="BRIDGE_TOKENS"):
         refuse_exposed(settings, locked=False)
     refuse_exposed(settings, locked=True)
-    assert not settings.shows_pages
+    assert not settings.shows_pages(by_tls=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
 def test_on_loopback_nobody_need_be(host: str) -> None:
     refuse_exposed(ServerSettings(host=host), locked=False)
-    assert ServerSettings(host=host).shows_pages
-    assert not ServerSettings(host=host, pages="never").shows_pages
+    assert ServerSettings(host=host).shows_pages(by_tls=False)
+    assert not ServerSettings(host=host, pages="never").shows_pages(by_tls=True)
 
 
 async def test_a_server_does_not_start_open_to_a_network() -> None:
@@ -157,5 +157,7 @@ async def test_a_server_does_not_start_open_to_a_network() -> None:
             raise AssertionError("it listens")
 
 
-def test_pages_are_shown_off_loopback_only_when_asked_for() -> None:
-    assert ServerSettings(host="0.0.0.0", pages="always").shows_pages
+def test_off_loopback_pages_are_shown_by_tls_only() -> None:
+    assert not ServerSettings(host="0.0.0.0").shows_pages(by_tls=False)
+    assert ServerSettings(host="0.0.0.0").shows_pages(by_tls=True)
+    assert not ServerSettings(host="0.0.0.0", pages="never").shows_pages(by_tls=True)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from aiohttp import web
+
+from storage.users import Role
+
+__all__ = [
+    "SESSION",
+    "VIEWER",
+    "Needs",
+    "Role",
+    "Viewer",
+    "anybody",
+    "is_own_way",
+    "needs_of",
+    "requires",
+    "signed_in",
+]
 
 #: Routes that are no pages and keep their own ways: tokens, keys, or open to all.
 OWN_WAYS = ("/bridge/", "/v1", "/healthz", "/metrics")
 
 _NEEDS = "console_needs"
-
-
-class Role(StrEnum):
-    """What a user is; the values are stored and shown."""
-
-    CONSULENTE = "consulente"
-    ANALISTA = "analista"
-    REVISORE = "revisore"
-    AMMINISTRATORE = "amministratore"
 
 
 _SEES_ALL = frozenset({Role.REVISORE, Role.AMMINISTRATORE})
@@ -58,6 +63,9 @@ class Viewer:
 
 
 VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
+
+#: The id of the viewer's session, where they have signed in.
+SESSION: web.RequestKey[int] = web.RequestKey("session", int)
 
 
 @dataclass(frozen=True, slots=True)

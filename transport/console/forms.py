@@ -48,6 +48,11 @@ def remember(request: web.Request, response: web.StreamResponse) -> None:
         cookies.put(request, response, _COOKIE, _secret(request))
 
 
+def forget(request: web.Request, response: web.StreamResponse) -> None:
+    """Have the browser forget its own secret: from now on its forms hang on a session."""
+    cookies.drop(request, response, _COOKIE)
+
+
 def _secret(request: web.Request) -> str:
     if _SECRET not in request:
         kept = cookies.read(request, _COOKIE)

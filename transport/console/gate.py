@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from transport.console import forms
 from transport.console.access import VIEWER, Viewer, is_own_way, needs_of
 from transport.console.page import page
-from transport.console.same_origin import is_from_here
+from transport.console.same_origin import is_from_here, names_this_machine
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,10 @@ class Entrance(Protocol):
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """Who it is; None when nobody is signed in. Tells `forms` the secret of the session, if there is one."""
+        ...
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the pages by which one comes in and goes, if there are such."""
         ...
 
 
@@ -52,6 +56,11 @@ class Gate:
     async def _ask(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        if not (self._public_url or names_this_machine(request)):
+            log.warning(
+                "a page was asked for under a name that is not this machine's: see console.public_url"
+            )
+            raise web.HTTPForbidden
         needs = needs_of(request.match_info.handler)
         if needs is None:
             log.error("a route declares no roles and is refused: %s", request.match_info.route.resource)
@@ -65,7 +74,7 @@ class Gate:
         if viewer is not None:
             request[VIEWER] = viewer
         elif not needs.anybody:
-            return _to_sign_in(request, navigation=not (acts or needs.live or upgrade))
+            return _to_sign_in(request, acts=acts, streams=needs.live or upgrade)
         if viewer is not None and not needs.anybody and needs.roles.isdisjoint(viewer.roles):
             return page(request, "denied.html", {}, status=403)
         if acts and not await forms.is_ours(request):
@@ -73,7 +82,9 @@ class Gate:
         return await handler(request)
 
 
-def _to_sign_in(request: web.Request, *, navigation: bool) -> web.StreamResponse:
-    if not navigation:
+def _to_sign_in(request: web.Request, *, acts: bool, streams: bool) -> web.StreamResponse:
+    if streams:
         raise web.HTTPUnauthorized
+    if acts:
+        return page(request, "signed_out.html", {}, status=401)
     raise web.HTTPSeeOther(f"{SIGN_IN}?{urlencode({'poi': request.path_qs})}")

@@ -9,14 +9,22 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from transport.console import forms
-from transport.console.access import VIEWER
+from transport.console.access import SESSION, VIEWER
 
 
 def page(
     request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> web.Response:
-    """The page that `template` makes of `context`; `viewer` and `form_token` are there for every template."""
-    given = {"viewer": request.get(VIEWER), "form_token": forms.token(request), **context}
+    """The page that `template` makes of `context`.
+
+    Every template has `viewer`, `session` (its id, or None) and `form_token` too.
+    """
+    given = {
+        "viewer": request.get(VIEWER),
+        "session": request.get(SESSION),
+        "form_token": forms.token(request),
+        **context,
+    }
     response = aiohttp_jinja2.render_template(template, request, given, status=status)
     forms.remember(request, response)
     return response

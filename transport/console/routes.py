@@ -24,6 +24,7 @@ from transport.console.headers import add_headers
 from transport.console.page import page
 from transport.console.rules_pages import RulesPages
 from transport.console.sections import sections_of
+from transport.console.settings import ConsoleSettings
 from transport.console.static_files import Static
 
 PAGE_SIZE = 25
@@ -37,15 +38,18 @@ def add_console(
     entrance: Entrance,
     refused_rules: Callable[[], RulesError | None] = lambda: None,
     *,
+    settings: ConsoleSettings | None = None,
     page_size: int = PAGE_SIZE,
 ) -> None:
     """Add the pages to `app`; they read the open `database` and show instants in each consultant's zone.
 
     `entrance` tells who asks. `refused_rules` tells why an edit of the rules is not in force, if one was refused.
     """
-    app[cookies.SECURE] = False
-    app.middlewares.append(Gate(entrance).middleware())
-    add_headers(app)
+    settings = settings or ConsoleSettings()
+    app[cookies.SECURE] = bool(settings.public_url)
+    app.middlewares.append(Gate(entrance, settings.public_url).middleware())
+    add_headers(app, settings.hsts_days if settings.public_url else 0)
+    entrance.add_to(app)
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -60,6 +64,7 @@ def add_console(
         clock_time=wording.clock_time,
         length=wording.length,
         plain=wording.plain,
+        browser=wording.browser,
         sections_of=sections_of,
         t=wording.MARKUP,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,6 +20,16 @@ def is_from_here(request: web.Request, public_url: str = "") -> bool:
     if public_url:
         return origin == origin_of(public_url)
     return origin == f"{request.scheme}://{request.host}"
+
+
+def names_this_machine(request: web.Request) -> bool:
+    """Whether it asks for this machine by its own name: another one that was made to lead here is none, and neither
+    is that of a proxy."""
+    host = request.url.host
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def origin_of(url: str) -> str:

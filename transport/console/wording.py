@@ -5,6 +5,7 @@ The texts of the pages themselves are in `wording.toml`.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,23 @@ MARKUP: Mapping[str, Mapping[str, Markup]] = {
 
 _DAYS = ("Lun", "Mar", "Mer", "Gio", "Ven", "Sab", "Dom")
 _MONTHS = ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic")
+
+# The first that fits: many browsers call themselves by others' names too.
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 
 #: Who speaks in a turn.
 SPEAKERS: Mapping[str, str] = {"caller": "Chi chiama", "assistant": "Assistente"}
@@ -150,6 +168,22 @@ def length(duration: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def waiting(left: timedelta) -> str:
+    """How long to wait: "40 secondi", "3 minuti"; rounded up."""
+    seconds = math.ceil(left.total_seconds())
+    minutes = math.ceil(seconds / 60)
+    if seconds < 60:
+        return "1 secondo" if seconds == 1 else f"{seconds} secondi"
+    return "1 minuto" if minutes == 1 else f"{minutes} minuti"
+
+
+def browser(told: str) -> str:
+    """What a browser calls itself, in two words: "Firefox, Linux"."""
+    name = next((shown for part, shown in _BROWSERS if part in told), TEXTS["account"]["unknown_browser"])
+    system = next((shown for part, shown in _SYSTEMS if part in told), None)
+    return name if system is None else f"{name}, {system}"
 
 
 def plain(word: str | None) -> str:

@@ -55,6 +55,9 @@ class Somebody:
     async def viewer(self, _: web.Request) -> Viewer | None:
         return self.known
 
+    def add_to(self, app: web.Application) -> None:
+        """Nobody signs in here."""
+
 
 def viewer(*roles: Role, consultant: int | None = None) -> Viewer:
     """Somebody with these roles."""

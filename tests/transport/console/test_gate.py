@@ -18,10 +18,12 @@ from tests.transport.test_door import answer
 from transport.clock import SystemClock
 from transport.console import forms
 from transport.console.access import VIEWER, Role, Viewer, anybody, is_own_way, needs_of, requires
+from transport.console.gate import Entrance
 from transport.console.open_door import OpenDoor
 from transport.console.routes import add_console
 from transport.console.same_origin import is_from_here
 from transport.console.sections import SECTIONS, sections_of
+from transport.console.settings import ConsoleSettings
 from transport.server import Parts, init_app
 
 OWN = viewer(Role.CONSULENTE, consultant=1)
@@ -191,6 +193,7 @@ async def test_every_answer_keeps_the_page_to_itself(page: Page) -> None:
         assert "frame-ancestors 'none'" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "Strict-Transport-Security" not in headers
+        assert "Server" not in headers
     assert (await page.get("/chiamate")).headers["Cache-Control"] == "no-store"
 
 
@@ -200,9 +203,10 @@ async def test_no_file_but_the_pages_own_is_served(page: Page) -> None:
         assert (await page.get(f"/static/{name}")).status == 404
 
 
-async def test_the_demos_door_is_open_to_this_machine_by_its_own_name_only(database: Database) -> None:
+@pytest.mark.parametrize("entrance", [OpenDoor(), Somebody(ADMIN)])
+async def test_this_machine_is_asked_for_by_its_own_name_only(database: Database, entrance: Entrance) -> None:
     app = web.Application()
-    add_console(app, database, OpenDoor())
+    add_console(app, database, entrance)
     async with TestClient(TestServer(app)) as client:
         for host, status in (
             ("localhost:8080", 200),
@@ -211,7 +215,16 @@ async def test_the_demos_door_is_open_to_this_machine_by_its_own_name_only(datab
             ("evil.example", 403),
             ("evil.example:8080", 403),
         ):
-            assert (await client.get("/chiamate", headers={"Host": host})).status == status, host
+            for path in ("/chiamate", "/static/console.css"):
+                assert (await client.get(path, headers={"Host": host})).status == status, host
+
+
+async def test_behind_a_proxy_its_name_is_ours(database: Database) -> None:
+    app = web.Application()
+    settings = ConsoleSettings(public_url="https://voce.example")
+    add_console(app, database, Somebody(ADMIN), settings=settings)
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/chiamate", headers={"Host": "voce.example"})).status == 200
 
 
 @pytest.mark.parametrize("role", Role)

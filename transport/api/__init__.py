@@ -1,1 +1,0 @@
-"""The HTTP interface for integrations: written conversations and tools, under /v1."""
