@@ -29,6 +29,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableEnvironment
 from rich.console import Console
 from rich.table import Table
 
+from engine.chat import Chats
 from engine.extraction.breaker import Breaker
 from engine.faults import where as place_of
 from engine.ports import Clock
@@ -46,11 +47,15 @@ from rules.errors import RulesError
 from rules.settings import RulesSettings
 from storage import people, recorded, rulesets
 from storage.agenda import AgendaSettings, read_hours
+from storage.api_keys import SCOPES
 from storage.database import Database
 from storage.errors import StorageError
 from storage.secret import Secret
 from storage.settings import StorageSettings
 from storage.users import Role
+from transport.api import handing_out
+from transport.api.routes import add_api
+from transport.api.settings import ApiSettings
 from transport.bridge.dialects import DIALECTS
 from transport.clock import SystemClock
 from transport.console import auditing, forgetting, user_commands
@@ -122,6 +127,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
@@ -353,11 +359,18 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
     def pages(app: web.Application) -> None:
         add_console(app, board.database, entrance, lambda: board.shelf.refused, settings=settings.console)
 
+    def api(app: web.Application) -> None:
+        chats = Chats(
+            board.database, board.clock, board.shelf.current, board.extractor, watch=board.metrics.analysed
+        )
+        add_api(app, board.database, board.clock, chats, settings.api)
+
     return Parts(
         answer=board.answer,
         clock=board.clock,
         bridge=settings.bridge,
         pages=pages if settings.shows_pages else None,
+        api=api,
         tokens=bridge_tokens(settings),
         metrics=board.metrics,
     )
@@ -848,6 +861,32 @@ def privacy_erase(settings: Settings, told: argparse.Namespace) -> int:
         database.close()
 
 
+def api_key_add(settings: Settings, told: argparse.Namespace) -> int:
+    """Make a key for an integration and print it, this once."""
+    return _over_store(
+        settings,
+        lambda open_one: handing_out.add(open_one, told.integration, told.scope, SystemClock().now()),
+    )
+
+
+def api_key_list(settings: Settings, _: argparse.Namespace) -> int:
+    """List the keys of integrations, without their secrets."""
+    return _over_store(settings, handing_out.show)
+
+
+def api_key_revoke(settings: Settings, told: argparse.Namespace) -> int:
+    """Accept a key no more, from its next request on."""
+    return _over_store(settings, lambda open_one: handing_out.revoke(open_one, told.key, SystemClock().now()))
+
+
+def _over_store(settings: Settings, work: Callable[[Database], int]) -> int:
+    database = open_database(settings.store, journal_secret(settings))
+    try:
+        return work(database)
+    finally:
+        database.close()
+
+
 # --- The console's users ------------------------------------------------------------
 
 
@@ -944,6 +983,7 @@ def parser() -> argparse.ArgumentParser:
     _add_journal_commands(
         commands.add_parser("journal", help="The journal: verify, export, read it."), command
     )
+    _add_key_commands(commands.add_parser("api-key", help="The keys of integrations."), command)
     _add_users_commands(commands.add_parser("users", help="Who may sign in to the console."), command)
     person = commands.add_parser("privacy", help="Personal data.").add_subparsers(dest="what", required=True)
     erase = command("erase", privacy_erase, person)
@@ -958,6 +998,21 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--cancel-bookings", action="store_true", help="erase; bookings to come are cancelled")
     return top
+
+
+def _add_key_commands(keys: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:
+    among = keys.add_subparsers(dest="what", required=True)
+    add = command("add", api_key_add, among)
+    add.add_argument("integration", metavar="INTEGRATION", help="whose: small letters, digits and dashes")
+    add.add_argument(
+        "--scope",
+        action="append",
+        choices=SCOPES,
+        help="what it may do, may be repeated (default: everything)",
+    )
+    command("list", api_key_list, among)
+    revoke = command("revoke", api_key_revoke, among)
+    revoke.add_argument("key", metavar="KEY", help="its id, as the list shows it")
 
 
 def _add_rules_commands(

@@ -14,7 +14,7 @@ from engine.known import Known
 from engine.notices import Wording
 from engine.ports import Mention
 from engine.rulebook import Rulebook
-from engine.turns import Transcript
+from engine.turns import Speaker, Transcript
 from engine.understanding.context import Agenda, Agreement, Context, Reading
 from engine.understanding.reading import read
 from fsm.booking import BookingMachine, BookingModel, Transition
@@ -112,10 +112,14 @@ def analyse(
             return Analysis(state, reading, agenda, {}, wait=True)
     if reading.offer is not None:
         desk.keep_offer(reading.offer, now)
+    # A chat is analysed at each message, a call when both have spoken: silence is counted in what the caller says.
+    counts = conversation.call_id is not None or any(
+        turn.speaker is Speaker.CALLER for turn in transcript if turn.number in new
+    )
     run = _Run(
         conversation, rulebook, state, reading, agenda, desk, now, call_over=call_over, unheard=unheard
     )
-    return run.run()
+    return run.run(counts=counts)
 
 
 class _Run:
@@ -150,8 +154,9 @@ class _Run:
         self.steps: list[Step] = []
         self.notices: list[str] = []
 
-    def run(self) -> Analysis:
-        self._count()
+    def run(self, *, counts: bool) -> Analysis:
+        if counts:
+            self._count()
         first = facts = self._facts()
         while True:
             decision = self.rulebook.decider.decide(facts, self.fired)

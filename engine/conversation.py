@@ -13,7 +13,7 @@ class Conversation:
     """One conversation with one caller about one consultant's agenda.
 
     `id` names it in the store and owns its hold; `call_id` is the stored call, None outside of calls.
-    `client_id` is set for a registered client.
+    `client_id` is set for a registered client. `source` is the channel that bookings are said to come by.
     """
 
     id: str
@@ -22,3 +22,4 @@ class Conversation:
     zone: ZoneInfo
     caller: CallerKnown
     client_id: int | None = None
+    source: str = "voice_call"

@@ -129,6 +129,7 @@ class StoreDesk:
             lead=lead,
             notes=notes,
             call_id=conversation.call_id,
+            source=conversation.source,
         )
         return self._done("confirm", slot_of(held.start, conversation.zone), result)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from engine.analysis import Analysis, State, analyse
 from engine.conversation import Conversation
@@ -36,6 +37,16 @@ class Told:
     analysis: Analysis
 
 
+class Beside(Protocol):
+    """What a channel does of its own in the transaction of each analysis."""
+
+    def begin(self) -> None:
+        """First of all. Raises Overtaken when there is something newer than what is to be analysed."""
+
+    def record(self, analysis: Analysis) -> None:
+        """Keep what the channel needs of an analysis."""
+
+
 class Supervisor:
     """Understands what has been said since the last analysis, lets rules and machine decide, and acts on the store.
 
@@ -51,14 +62,17 @@ class Supervisor:
         *,
         state: State | None = None,
         watch: Callable[[Told], None] | None = None,
+        beside: Beside | None = None,
     ) -> None:
-        """`extractor` finds further mentions beside the local grammars; `watch` is told of every analysis committed."""
+        """`extractor` finds further mentions beside the local grammars; `watch` is told of every analysis committed,
+        `beside` takes part in its transaction."""
         self._conversation = conversation
         self._store = store
         self._rulebook = rulebook
         self._ahead = ReadingAhead(extractor, conversation.id)
         self._state = state or opening_state(conversation)
         self._watch = watch
+        self._beside = beside
         self._lock = asyncio.Lock()
         self._kept_turns: dict[int, Turn] = {}  # as they stand with the analyses recorded so far
         self._kept_free: frozenset[Slot] | None = None
@@ -97,6 +111,8 @@ class Supervisor:
             attempts: list[Analysis] = []
 
             def work() -> Analysis:
+                if self._beside is not None:
+                    self._beside.begin()
                 desk = StoreDesk(self._conversation)
                 analysis = analyse(
                     self._conversation,
@@ -127,6 +143,8 @@ class Supervisor:
                         unheard=unheard,
                     )
                     self._record(analysis, last, evidence, self._words(transcript, found))
+                    if self._beside is not None:
+                        self._beside.record(analysis)
                 attempts.append(analysis)
                 return analysis
 
@@ -187,24 +205,13 @@ class Supervisor:
 
     def _record(self, analysis: Analysis, last_turn: int, evidence: Evidence, words: Words) -> None:
         """The journal and the state to go on from, in the transaction of what they describe."""
-        call_id, state, now = self._conversation.call_id, analysis.state, evidence.now
+        name, state, now = self._conversation.id, analysis.state, evidence.now
         free, spoken = analysis.agenda.free, _spoken_at(words.turns, now)
-        if call_id is None:
-            conversations.advance(
-                self._conversation.id,
-                number=state.analyses,
-                last_turn=last_turn,
-                state=state.held.to_plain(),
-                stage=state.stage,
-                task=state.task,
-                now=now,
-            )
-            return
         last = len(analysis.steps) - 1
         for index, step in enumerate(analysis.steps):
             journal.append(
                 {
-                    "call_id": call_id,
+                    "call_id": name,
                     "analysis": state.analyses,
                     "turn": last_turn,
                     "event_time": spoken,
@@ -227,7 +234,7 @@ class Supervisor:
         if not analysis.steps and analysis.notices:
             journal.append(
                 {
-                    "call_id": call_id,
+                    "call_id": name,
                     "analysis": state.analyses,
                     "turn": last_turn,
                     "event_time": spoken,
@@ -239,8 +246,19 @@ class Supervisor:
                 },
                 recorded_at=now,
             )
+        if self._conversation.call_id is None:
+            conversations.advance(
+                name,
+                number=state.analyses,
+                last_turn=last_turn,
+                state=state.held.to_plain(),
+                stage=state.stage,
+                task=state.task,
+                now=now,
+            )
+            return
         calls.record_analysis(
-            call_id,
+            name,
             number=state.analyses,
             last_turn=last_turn,
             facts=dict(analysis.facts),
@@ -253,7 +271,7 @@ class Supervisor:
             task=state.task,
             now=now,
         )
-        calls.note_metadata(call_id, metadata_of(state))
+        calls.note_metadata(name, metadata_of(state))
 
     async def _reload(self) -> int:
         """Go on from what the store really has; the number of the last analysis it knows."""
@@ -268,14 +286,12 @@ class Supervisor:
 
     async def _note_failure(self, last_turn: int, now: datetime) -> None:
         """Say in the journal that an analysis failed; if even that fails, the log has it."""
-        call_id = self._conversation.call_id
-        if call_id is None:
-            return
+        name = self._conversation.id
 
         def work() -> None:
             journal.append(
                 {
-                    "call_id": call_id,
+                    "call_id": name,
                     "analysis": self._state.analyses + 1,
                     "turn": last_turn,
                     "event_time": now,

@@ -36,7 +36,7 @@ from storage.outbox import Action
 from storage.results import Booking, BookingKind, Hold, Lead, Outcome, Refusal
 from storage.statements import Given, Statement
 
-SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call")
+SOURCES = ("whatsapp", "public_link", "instagram", "public_page", "voice_call", "chat")
 
 
 def propose(

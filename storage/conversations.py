@@ -34,6 +34,11 @@ def begin_call(call_id: str, *, now: datetime) -> None:
     ExtractionState.create(conversation=call_id, voice_call=call_id, stage=FIRST_STAGE, updated_at=now)
 
 
+def begin_chat(chat_id: str, *, now: datetime) -> None:
+    """The conversation of a chat that has just been opened."""
+    ExtractionState.create(conversation=chat_id, stage=FIRST_STAGE, updated_at=now)
+
+
 def advance(
     conversation: str,
     *,
@@ -44,7 +49,7 @@ def advance(
     task: str | None,
     now: datetime,
 ) -> None:
-    """Where analysis `number` has led; `state` is plain JSON. A chat begins with its first analysis.
+    """Where analysis `number` has led; `state` is plain JSON.
 
     Analyses are numbered from 1 without gaps; raises StorageError when `number` does not follow the last one.
     """
@@ -59,8 +64,7 @@ def advance(
     follows = ExtractionState.update(**new).where(
         ExtractionState.conversation == conversation, ExtractionState.last_analysis == number - 1
     )
-    begins = ExtractionState.insert(conversation=conversation, **new).on_conflict_ignore().as_rowcount()
-    if follows.execute() != 1 and (number != 1 or begins.execute() != 1):
+    if follows.execute() != 1:
         raise StorageError(
             f"analysis {number} does not follow the last of conversation {conversation}: read its state again"
         )

@@ -237,17 +237,113 @@ class CallAnalysis(Table):
         primary_key = pw.CompositeKey("call", "number")
 
 
+# --- Conversations ----------------------------------------------------------------------------------------
+
+
+class ExtractionState(Table):
+    """Where the analyses of a conversation stand, a call's or a chat's; `state` is the accumulator after the
+    last one. The conversation of a call bears the call's id, that of a chat the chat's."""
+
+    conversation = pw.TextField(primary_key=True)
+    voice_call = pw.ForeignKeyField(VoiceCall, null=True, unique=True, on_delete="CASCADE")
+    stage = pw.TextField()
+    task = pw.TextField(null=True)
+    last_analysis = pw.IntegerField(default=0)
+    last_turn = pw.IntegerField(default=0)
+    state = pw.JSONField(null=True)
+    updated_at = InstantField()
+
+    class Meta:
+        table_name = "booking_extraction_state"
+        constraints = (pw.Check("voice_call_id IS NULL OR voice_call_id = conversation"),)
+
+
+class Chat(Table):
+    """A written conversation that an integration brings under its own name `external`, which may be personal.
+    `led_by` is what acts in it, the supervisor or a model of one's own through the tools; null before either has.
+    What came before `anew_at` is past, and not looked back at."""
+
+    id = pw.TextField(primary_key=True)
+    integration = pw.TextField()
+    external = pw.TextField()
+    consultant = pw.ForeignKeyField(Consultant, on_delete="RESTRICT")
+    client = pw.ForeignKeyField(Client, null=True, on_delete="SET NULL")
+    source = pw.TextField()
+    led_by = pw.TextField(null=True)
+    started_at = InstantField()
+    last_at = InstantField(index=True)
+    anew_at = MillisField(null=True)
+
+    class Meta:
+        table_name = "chats"
+        indexes = ((("integration", "external"), True),)
+        constraints = (
+            pw.Check("source IN ('whatsapp', 'public_link', 'instagram', 'chat')"),
+            pw.Check("led_by IN ('supervisor', 'tools')"),
+        )
+
+
+class ChatMessage(Table):
+    """A message of a chat; `number` counts them as they came, `message` is the integration's id of it. `analysis` is
+    the one it was last read in: null before, 0 for one that was passed over."""
+
+    chat = pw.ForeignKeyField(Chat, index=False, on_delete="CASCADE")
+    number = pw.IntegerField()
+    message = pw.TextField()
+    role = pw.TextField()
+    text = pw.TextField()
+    at = MillisField()
+    received_at = MillisField()
+    analysis = pw.IntegerField(null=True)
+
+    class Meta:
+        table_name = "chat_messages"
+        primary_key = pw.CompositeKey("chat", "number")
+        indexes = ((("chat", "message"), True),)
+        constraints = (pw.Check("role IN ('caller', 'assistant')"),)
+
+
+class ChatAnalysis(Table):
+    """An analysis of a chat: `before` is where the conversation stood, so that it can be read again from there;
+    `notices` what was told, and `wrote` whether a booking was made, moved or cancelled."""
+
+    chat = pw.ForeignKeyField(Chat, index=False, on_delete="CASCADE")
+    number = pw.IntegerField()
+    before = pw.JSONField()
+    notices = pw.JSONField()
+    wrote = pw.BooleanField()
+
+    class Meta:
+        table_name = "chat_analyses"
+        primary_key = pw.CompositeKey("chat", "number")
+
+
+class ApiKey(Table):
+    """A key of an integration; `digest` is the SHA-256 of its secret, which is nowhere."""
+
+    id = pw.TextField(primary_key=True)
+    integration = pw.TextField()
+    digest = pw.TextField()
+    scopes = pw.JSONField()
+    created_at = InstantField()
+    revoked_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "api_keys"
+
+
 # --- The journal ------------------------------------------------------------------------------------------
 
 
 class Transition(Table):
-    """One entry of the journal; `body` is the canonical JSON that `hash` covers. Triggers keep it as it is.
+    """One entry of the journal, of a call or a chat; `body` is the canonical JSON that `hash` covers. Triggers keep it
+    as it is.
 
     What follows the hash stands in the body too, and is here to be searched and counted; `notices` are their
     names with spaces between.
     """
 
-    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="RESTRICT")
+    call = pw.ForeignKeyField(ExtractionState, index=False, on_delete="RESTRICT")
     sequence = pw.IntegerField()
     body = pw.TextField()
     previous_hash = pw.TextField()
@@ -269,7 +365,7 @@ class Transition(Table):
 class JournalHead(Table):
     """The last entry of each chain, and up to which one checkpoints cover it. Only to find what is not yet covered."""
 
-    call = pw.ForeignKeyField(VoiceCall, primary_key=True, on_delete="RESTRICT")
+    call = pw.ForeignKeyField(ExtractionState, primary_key=True, on_delete="RESTRICT")
     sequence = pw.IntegerField()
     hash = pw.TextField()
     covered = pw.IntegerField(default=0)
@@ -307,7 +403,7 @@ class CheckpointHead(Table):
 class PersonalValue(Table):
     """A personal value that the journal knows only by its digest; without the row the digest says nothing."""
 
-    call = pw.ForeignKeyField(VoiceCall, index=False, on_delete="CASCADE")
+    call = pw.ForeignKeyField(ExtractionState, index=False, on_delete="CASCADE")
     digest = pw.TextField()
     kind = pw.TextField()
     value = pw.TextField()
@@ -343,25 +439,7 @@ class RuleChange(Table):
         table_name = "rule_changes"
 
 
-# --- Conversations ----------------------------------------------------------------------------------------
-
-
-class ExtractionState(Table):
-    """Where the analyses of a conversation stand, a call's or a chat's; `state` is the accumulator after the
-    last one. The conversation of a call bears the call's id."""
-
-    conversation = pw.TextField(primary_key=True)
-    voice_call = pw.ForeignKeyField(VoiceCall, null=True, unique=True, on_delete="CASCADE")
-    stage = pw.TextField()
-    task = pw.TextField(null=True)
-    last_analysis = pw.IntegerField(default=0)
-    last_turn = pw.IntegerField(default=0)
-    state = pw.JSONField(null=True)
-    updated_at = InstantField()
-
-    class Meta:
-        table_name = "booking_extraction_state"
-        constraints = (pw.Check("voice_call_id IS NULL OR voice_call_id = conversation"),)
+# --- Offers -----------------------------------------------------------------------------------------------
 
 
 class ProposedSlot(Table):
@@ -459,7 +537,9 @@ class AppointmentBooking(Table):
         constraints = (
             pw.Check("status IN ('confirmed', 'cancelled')"),
             pw.Check("minutes > 0"),
-            pw.Check("source IN ('whatsapp', 'public_link', 'instagram', 'public_page', 'voice_call')"),
+            pw.Check(
+                "source IN ('whatsapp', 'public_link', 'instagram', 'public_page', 'voice_call', 'chat')"
+            ),
         )
 
 
@@ -703,6 +783,11 @@ TABLES: tuple[type[Table], ...] = (
     VoiceCall,
     CallTurn,
     CallAnalysis,
+    ExtractionState,
+    Chat,
+    ChatMessage,
+    ChatAnalysis,
+    ApiKey,
     Transition,
     JournalHead,
     Checkpoint,
@@ -710,7 +795,6 @@ TABLES: tuple[type[Table], ...] = (
     PersonalValue,
     RuleVersion,
     RuleChange,
-    ExtractionState,
     ProposedSlot,
     PendingBooking,
     Consultation,

@@ -39,7 +39,7 @@ def values_of(call_id: str) -> dict[str, str]:
 
 
 def calls_with(values: Collection[str]) -> set[str]:
-    """The calls in which one of these values is kept, in whatever letters."""
+    """The calls and chats in which one of these values is kept, in whatever letters."""
     lower = [value.lower() for value in values]
     rows: Any = PersonalValue.select(PersonalValue.call).where(pw.fn.LOWER(PersonalValue.value).in_(lower))
     return {row.call_id for row in rows.distinct()}

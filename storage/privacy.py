@@ -1,4 +1,5 @@
-"""Erases a person, or only the words of old calls, and leaves agenda and journal whole. Call in `Database.run(work)`.
+"""Erases a person, or only the words of old calls and chats; agenda and journal stay whole. Call in
+`Database.run(work)`.
 
 The journal holds digests that say nothing once the values and salts beside it are gone; what was erased is written
 into it as counts.
@@ -24,9 +25,13 @@ from storage.models import (
     AppointmentBooking,
     CallAnalysis,
     CallTurn,
+    Chat,
+    ChatAnalysis,
+    ChatMessage,
     Client,
     Consultation,
     ExtractionState,
+    PendingBooking,
     PersonalValue,
     ScheduledCall,
     VoiceCall,
@@ -39,7 +44,7 @@ ON_REQUEST = "dati_cancellati"
 AFTER_A_TIME = "parole_cancellate"
 _WHY = {
     ON_REQUEST: "I dati della persona sono stati cancellati su richiesta.",
-    AFTER_A_TIME: "Le parole della chiamata sono state cancellate: il tempo di conservazione è passato.",
+    AFTER_A_TIME: "Le parole della conversazione sono state cancellate: il tempo di conservazione è passato.",
 }
 
 
@@ -54,12 +59,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """Where a person is found. `own` calls are theirs; in `mentioned` ones somebody else named them. `upcoming` are
-    those of `bookings` that are in force and still to come; `running` the calls that are not over."""
+    """Where a person is found. `own` calls are theirs; in `mentioned` ones somebody else named them. `chats` are those
+    they wrote or are named in. `upcoming` are those of `bookings` that are in force and still to come; `running` the
+    calls that are not over."""
 
     person: Person
     own: frozenset[str]
     mentioned: frozenset[str]
+    chats: frozenset[str]
     running: frozenset[str]
     bookings: tuple[Booking, ...]
     upcoming: tuple[Booking, ...]
@@ -68,7 +75,8 @@ class Traces:
     @property
     def nothing(self) -> bool:
         """Whether nothing is known of the person."""
-        return not (self.own or self.mentioned or self.bookings or self.scheduled or self.person.clients)
+        found = (self.own, self.mentioned, self.chats, self.bookings, self.scheduled, self.person.clients)
+        return not any(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +101,17 @@ def traces(
     scheduled = _ids(ScheduledCall.select(ScheduledCall.id).where(target))
     own = _calls_on_their_line(person, scheduled)
     own |= {each.call_id for each in _bookings_of(person) if each.call_id is not None}
-    found = tuple(_bookings_of(person, own))
-    mentioned = personal.calls_with([*person.phones, *person.emails]) - own
+    written = _chats_of(person)
+    found = tuple(_bookings_of(person, own, written))
+    named = personal.calls_with([*person.phones, *person.emails])
+    chats = _ids(Chat.select(Chat.id).where(Chat.id.in_([*written, *named])))
+    mentioned = named - own - chats
     either = VoiceCall.id.in_([*own, *mentioned])
     return Traces(
         person=person,
         own=frozenset(own),
         mentioned=frozenset(mentioned),
+        chats=frozenset(chats),
         running=frozenset(_ids(VoiceCall.select(VoiceCall.id).where(either, VoiceCall.ended_at.is_null()))),
         bookings=found,
         upcoming=tuple(each for each in found if each.in_force and each.start > now),
@@ -118,10 +130,13 @@ def erase(found: Traces, *, cancel: bool, now: datetime) -> Erased:
             f"still on the phone, try again afterwards: call {', '.join(sorted(found.running))}"
         )
     cancelled = tuple(_cancel(each, now) for each in found.upcoming) if cancel else ()
-    counts: Counter[str] = Counter(calls=len(found.own | found.mentioned), cancelled=len(cancelled))
-    for call_id in sorted(found.own | found.mentioned):
-        counts.update(_forget_words(call_id, ON_REQUEST, now))
+    counts: Counter[str] = Counter(
+        calls=len(found.own | found.mentioned), chats=len(found.chats), cancelled=len(cancelled)
+    )
+    for conversation in sorted(found.own | found.mentioned | found.chats):
+        counts.update(_forget_words(conversation, ON_REQUEST, now))
     _forget_lines(found.own)
+    _forget_writers(found.chats)
     counts["bookings"] = _forget_bookings(found.bookings, now)
     counts["clients"] = _forget_clients(found.person.clients)
     counts["scheduled"] = ScheduledCall.delete().where(ScheduledCall.id.in_(list(found.scheduled))).execute()
@@ -147,6 +162,23 @@ def drop_words(before: datetime, after: datetime | None, limit: int, now: dateti
     for row in rows:
         _forget_words(row.id, AFTER_A_TIME, now)
     return rows[-1].started_at if rows else None
+
+
+def drop_chat_words(before: datetime, limit: int, now: datetime) -> int:
+    """Erase the words of at most `limit` chats in which nothing was written since an instant; returns of how many."""
+    one = pw.SQL("1")
+    kept = (
+        ChatMessage.select(one).where(ChatMessage.chat == Chat.id),
+        PersonalValue.select(one).where(PersonalValue.call == Chat.id),
+        ExtractionState.select(one).where(
+            ExtractionState.conversation == Chat.id, ExtractionState.state.is_null(False)
+        ),
+    )
+    wordy = reduce(or_, (pw.fn.EXISTS(rows) for rows in kept))
+    due = sorted(_ids(Chat.select(Chat.id).where(Chat.last_at < before, wordy).limit(limit)))
+    for chat_id in due:
+        _forget_words(chat_id, AFTER_A_TIME, now)
+    return len(due)
 
 
 def _wordy() -> Any:
@@ -182,12 +214,16 @@ def _person(phones: set[str], emails: set[str], clients: set[int]) -> Person:
     )
 
 
-def _bookings_of(person: Person, calls: Collection[str] = ()) -> list[Booking]:
+def _bookings_of(person: Person, calls: Collection[str] = (), chats: Collection[str] = ()) -> list[Booking]:
+    made_there = PendingBooking.select(PendingBooking.booking_id).where(
+        PendingBooking.conversation.in_(list(chats)), PendingBooking.booking_id.is_null(False)
+    )
     consultations: Any = Consultation.select().where(Consultation.client.in_(list(person.clients)))
     appointments: Any = AppointmentBooking.select().where(
         AppointmentBooking.phone.in_(list(person.phones))
         | pw.fn.LOWER(AppointmentBooking.email).in_(list(person.emails))
         | AppointmentBooking.voice_call.in_(list(calls))
+        | AppointmentBooking.id.in_(made_there)
     )
     found = [as_booking(BookingKind.CONSULTATION, row) for row in consultations]
     found += [as_booking(BookingKind.APPOINTMENT, row) for row in appointments]
@@ -203,6 +239,13 @@ def _calls_on_their_line(person: Person, scheduled: Collection[str]) -> set[str]
     return _ids(VoiceCall.select(VoiceCall.id).where(inbound | outbound | known))
 
 
+def _chats_of(person: Person) -> set[str]:
+    """Those of a client, and those that an integration knows by the person's own number, as WhatsApp does, or email."""
+    names = [*person.phones, *(phone.removeprefix("+") for phone in person.phones)]
+    known = Chat.external.in_(names) | pw.fn.LOWER(Chat.external).in_(list(person.emails))
+    return _ids(Chat.select(Chat.id).where(known | Chat.client.in_(list(person.clients))))
+
+
 def _ids(rows: Any) -> set[str]:
     return {row.id for row in rows}
 
@@ -211,11 +254,13 @@ def _ids(rows: Any) -> set[str]:
 
 
 def _forget_words(call_id: str, outcome: str, now: datetime) -> dict[str, int]:
-    """All that was said in a call, and every value taken from it; how much it was stands in the journal."""
+    """All that was said in a call or a chat, and every value taken from it; how much it was stands in the journal."""
     erased = {
-        "turns": CallTurn.delete().where(CallTurn.call == call_id).execute(),
+        "turns": CallTurn.delete().where(CallTurn.call == call_id).execute()
+        + ChatMessage.delete().where(ChatMessage.chat == call_id).execute(),
         "values": PersonalValue.delete().where(PersonalValue.call == call_id).execute(),
     }
+    ChatAnalysis.delete().where(ChatAnalysis.chat == call_id).execute()
     CallAnalysis.update(words=None).where(CallAnalysis.call == call_id).execute()
     ExtractionState.update(state=None).where(ExtractionState.conversation == call_id).execute()
     progress: Any = ExtractionState.get_or_none(ExtractionState.conversation == call_id)
@@ -238,6 +283,11 @@ def _forget_lines(calls: Collection[str]) -> None:
     VoiceCall.update(caller_number=None).where(theirs, VoiceCall.direction == "inbound").execute()
     VoiceCall.update(dialled_number=None).where(theirs, VoiceCall.direction == "outbound").execute()
     VoiceCall.update(bridge_call_id=ERASED, client=None).where(theirs).execute()
+
+
+def _forget_writers(chats: Collection[str]) -> None:
+    """By which name the integration knows them: under it a new chat begins."""
+    Chat.update(external=Chat.id, client=None).where(Chat.id.in_(list(chats))).execute()
 
 
 def _forget_bookings(found: Collection[Booking], now: datetime) -> int:

@@ -152,7 +152,7 @@ def test_erasing_says_first_what_there_is_and_does_nothing_unasked(run: Run, com
     lines = said.splitlines()
     assert (status, lines[0]) == (
         1,
-        "3 calls, 0 more in which they are named, 1 bookings, 0 calls to place, 0 clients",
+        "3 calls, 0 more in which they are named, 0 chats, 1 bookings, 0 calls to place, 0 clients",
     )
     assert lines[1].startswith("still to come: ") and coming in lines[1]
     assert "nothing was erased" in lines[2] and "--cancel-bookings" in lines[2]

@@ -29,14 +29,15 @@ class Parts:
     """What the server is put together from.
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
-    written; `pages` adds the console's routes, if there is a console; `tokens` are asked of bridges;
-    `metrics` is where things are counted.
+    written; `pages` adds the console's routes, if there is a console, `api` those of integrations; `tokens` are
+    asked of bridges; `metrics` is where things are counted.
     """
 
     answer: Answer
     clock: Clock
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
+    api: Callable[[web.Application], None] | None = None
     tokens: BridgeTokens | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -51,7 +52,7 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
-    """The application: a path for each bridge dialect, `/healthz`, `/metrics` and the console's pages."""
+    """The application: a path for each bridge dialect, `/healthz`, `/metrics`, the console's pages and `/v1`."""
     numbers = parts.metrics
     most, refused = parts.bridge.max_calls, numbers.refused_at_the_door
     door = Door(parts.tokens, parts.clock, most=most, refused=refused)
@@ -67,6 +68,8 @@ def init_app(parts: Parts) -> web.Application:
     app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
     if parts.pages is not None:
         parts.pages(app)
+    if parts.api is not None:
+        parts.api(app)
     return app
 
 

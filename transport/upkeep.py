@@ -119,7 +119,7 @@ class _Upkeep:
             more = made is not None and made.full
 
     async def drop_words(self) -> None:
-        """Erase what was said in calls that are older than the settings let words be kept."""
+        """Erase what was said in calls and chats that are older than the settings let words be kept."""
         days = self._database.settings.transcript_days
         if not days:
             return
@@ -129,6 +129,8 @@ class _Upkeep:
             partial(privacy.drop_words, before, after, _CALLS_AT_ONCE, now)
         ):
             after, dropped = done, True
+        while await self._database.run(partial(privacy.drop_chat_words, before, _CALLS_AT_ONCE, now)):
+            dropped = True
         self._wordless_before = before
         if dropped:
             self._database.scrub()

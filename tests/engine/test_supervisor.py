@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 import engine.analysis
+from engine.conversation import Conversation
 from engine.ports import AnalysisResult, ExtractorError, Mention, MentionKind
 from engine.supervisor import Supervisor, Told, metadata_of, opening_state, restored_state
 from engine.turns import Turn
@@ -582,22 +583,29 @@ def test_what_is_stored_with_the_call_about_its_booking() -> None:
         }
 
 
+def chat(desk: Desk) -> Conversation:
+    """A conversation that is no call's, begun in the store."""
+    desk.call.do(lambda: conversations.begin_chat("whatsapp:1", now=desk.call.now))
+    return replace(desk.call.conversation, id="whatsapp:1", call_id=None, source="whatsapp")
+
+
 async def test_a_conversation_outside_of_calls_books_and_keeps_its_state(desk: Desk) -> None:
     """A chat has no stored call: its bookings are written, and where it stands."""
     database: Database = desk.call.database
-    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
+    conversation = chat(desk)
     supervisor = Supervisor(conversation, database, desk.call.rulebook, desk.extractor)
     await replace(desk, supervisor=supervisor).say(ASKS, READBACK, YES, WAIT)
     assert desk.call.bookings() == BOOKED
-    assert desk.journal() == []
     assert desk.analyses() == []
+    told = desk.call.do(lambda: journal.entries("whatsapp:1"))
+    assert [each.entry["event"] for each in told] == ["interesse", "completa", "conferma", "successo"]
     stored = desk.call.do(lambda: conversations.state_of("whatsapp:1"))
     assert (stored.stage, stored.last_analysis, stored.last_turn) == ("completato", 1, 4)
 
 
 async def test_a_chat_goes_on_where_it_stood_after_a_restart(desk: Desk) -> None:
     """Two days later, in another process: the offer, what was said, and the yes still belong together."""
-    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
+    conversation = chat(desk)
 
     def supervisor() -> Supervisor:
         stored = desk.call.do(lambda: conversations.state_of(conversation.id))
@@ -616,7 +624,7 @@ async def test_a_chat_goes_on_where_it_stood_after_a_restart(desk: Desk) -> None
 
 
 async def test_two_servers_of_one_chat_do_not_overwrite_each_other(desk: Desk) -> None:
-    conversation = replace(desk.call.conversation, id="whatsapp:1", call_id=None)
+    conversation = chat(desk)
     first, second = (
         Supervisor(conversation, desk.call.database, desk.call.rulebook, desk.extractor) for _ in range(2)
     )

@@ -1,4 +1,4 @@
-"""Where a conversation stands: a call's from its beginning, a chat's from its first analysis."""
+"""Where a conversation stands: a call's and a chat's from its beginning."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def open_call(store: Store) -> str:
 
 def test_a_chat_needs_no_call_and_goes_on_after_days(store: Store) -> None:
     assert store.do(conversations.state_of, "whatsapp:1") is None
+    store.do(conversations.begin_chat, "whatsapp:1", now=NOW)
     advance(store, "whatsapp:1", 1)
     store.later(days=3)
     advance(store, "whatsapp:1", 2, stage="dati_completi")
@@ -57,6 +58,8 @@ def test_a_call_has_its_first_stage_before_any_analysis(store: Store) -> None:
 @pytest.mark.parametrize("of_call", [True, False])
 def test_of_two_who_go_on_from_the_same_place_one_is_told_to_read_again(store: Store, of_call: bool) -> None:
     name = open_call(store) if of_call else "chat"
+    if not of_call:
+        store.do(conversations.begin_chat, name, now=NOW)
     advance(store, name, 1)
     advance(store, name, 2)
     for wrong in (0, 1, 2, 4):
@@ -66,9 +69,9 @@ def test_of_two_who_go_on_from_the_same_place_one_is_told_to_read_again(store: S
     assert found is not None and (found.last_analysis, found.state) == (2, {"analysis": 2})
 
 
-def test_a_chat_begins_with_its_first_analysis_and_no_later_one(store: Store) -> None:
+def test_no_analysis_of_a_chat_that_was_not_begun(store: Store) -> None:
     with pytest.raises(StorageError, match="does not follow"):
-        advance(store, "chat", 2)
+        advance(store, "chat", 1)
     assert store.do(conversations.state_of, "chat") is None
 
 

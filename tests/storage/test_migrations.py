@@ -16,7 +16,7 @@ import pytest
 from playhouse.migrations import Runner
 
 import storage.database
-from storage import bookings, calls, conversations, offers
+from storage import bookings, calls, conversations, journal, offers
 from storage.database import Database
 from storage.models import CallBooking, proxy
 from storage.results import BookingKind
@@ -270,3 +270,23 @@ def test_what_came_of_calls_and_the_journals_fields_can_be_found(old: Store) -> 
     ]
     with pytest.raises(peewee.IntegrityError):
         old.do(lambda: proxy.execute_sql("UPDATE transitions SET rule = 'x'"))
+
+
+def test_the_journal_follows_chats_and_bookings_come_by_them(old: Store) -> None:
+    """What stood in the journal stands there still; a conversation that is no call has entries too."""
+    old.database.migrate()
+    old.do(conversations.begin_chat, "chat", now=NOW)
+    old.do(journal.append, {"call_id": "chat", "analysis": 1, "event": None}, recorded_at=NOW)
+    assert [row[0] for row in old.rows("SELECT call_id FROM transitions ORDER BY call_id")] == [
+        "booked",
+        "chat",
+    ]
+    with pytest.raises(peewee.IntegrityError):
+        old.do(journal.append, {"call_id": "nobody", "analysis": 1, "event": None}, recorded_at=NOW)
+    with pytest.raises(peewee.IntegrityError):
+        old.do(lambda: proxy.execute_sql("DELETE FROM booking_extraction_state WHERE conversation = 'chat'"))
+    booked = {"id": "a1", "consultant_id": 1, "phone": "+39", "email": "e", "start_at": 1, "minutes": 60}
+    booked |= {"status": "confirmed", "created_at": 1}
+    old.do(insert, "appointment_bookings", {**booked, "source": "chat"})
+    with pytest.raises(peewee.IntegrityError):
+        old.do(insert, "appointment_bookings", {**booked, "id": "a2", "start_at": 2, "source": "pigeon"})

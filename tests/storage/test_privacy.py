@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from storage import audit, bookings, calls, journal, people, privacy, seed
+from storage import audit, bookings, calls, chats, conversations, journal, people, privacy, seed
 from storage.errors import StorageError
 from storage.models import BOOKING_TABLES, TABLES, CallBooking
 from storage.privacy import Traces
@@ -292,3 +292,62 @@ def test_a_call_that_is_not_over_keeps_its_words(kept_store: Store) -> None:
     call_id = converse(store, line=PHONE, values={})
     store.rows(f"UPDATE voice_calls SET ended_at = NULL WHERE id = '{call_id}' RETURNING id")
     assert store.do(privacy.drop_words, LATER, None, 10, datetime(2027, 1, 1, tzinfo=UTC)) is None
+
+
+def write(store: Store, external: str, **given: Any) -> str:
+    """A chat with a message, an analysis and a journal entry that holds values; returns its id."""
+    values = {"phone": PHONE, "email": EMAIL.lower(), "name": NAME, **given.pop("values", {})}
+
+    def work() -> str:
+        chat = chats.open_chat(chats.Party("shop", external, "whatsapp", **given), chats.SUPERVISOR, now=NOW)
+        kept = chats.add_message(chat.id, "m1", role="caller", text=WORDS, at=NOW, now=NOW)
+        assert kept is not None
+        before = chats.Before("nessun_intento", None, {"spelled": WORDS})
+        chats.record_analysis(chat.id, 1, before=before, notices=[f"di' {EMAIL}"], wrote=False, read=[1])
+        changes = {detail: {"old": None, "new": value} for detail, value in values.items()}
+        journal.append(
+            {"call_id": chat.id, "analysis": 1, "event": "interesse", "changes": changes}, recorded_at=NOW
+        )
+        conversations.advance(
+            chat.id, number=1, last_turn=1, state={"details": values}, stage="raccolta_dati", task="prenota",
+            now=NOW,
+        )  # fmt: skip
+        return chat.id
+
+    return store.do(work)
+
+
+@pytest.mark.parametrize("external", ["anything", PHONE.removeprefix("+")])
+def test_of_chats_nothing_is_left_either(kept_store: Store, external: str) -> None:
+    """Found by what was written in them, or because the integration knows them by the person's number."""
+    store = kept_store
+    chat = write(store, external, values={} if external == "anything" else {"phone": None, "email": None})
+    found = find(store, phones=[PHONE], emails=[EMAIL])
+    assert (found.chats, found.own, found.mentioned) == ({chat}, frozenset(), frozenset())
+    assert not found.nothing
+    counts = erase(store, phones=[PHONE], emails=[EMAIL]).counts
+    assert (counts["chats"], counts["turns"]) == (1, 1)
+    store.database.scrub(whole=True)
+    left = everything(store)
+    for secret in (PHONE[3:], EMAIL, NAME, WORDS, "zampognare"):
+        assert secret.lower().encode() not in left
+    assert store.do(journal.broken_at, chat) is None
+    assert find(store, phones=[PHONE], emails=[EMAIL]).nothing
+
+
+def test_a_client_s_chats_are_theirs(store: Store) -> None:
+    chat = write(store, "anything", client_id=store.anna, values={"phone": None, "email": None, "name": None})
+    assert find(store, clients=[store.anna]).chats == {chat}
+    erase(store, clients=[store.anna])
+    assert store.do(lambda: chats.find_chat("shop", "anything")) is None
+
+
+def test_words_of_chats_go_some_time_after_the_last_of_them(store: Store) -> None:
+    old = write(store, "old")
+    store.do(chats.open_chat, chats.Party("shop", "young"), None, now=LATER)
+    assert store.do(privacy.drop_chat_words, NOW, 10, LATER) == 0
+    assert store.do(privacy.drop_chat_words, LATER, 10, LATER) == 1
+    assert store.do(privacy.drop_chat_words, LATER, 10, LATER) == 0
+    assert store.do(chats.messages, old, 10) == []
+    kept = store.do(conversations.state_of, old)
+    assert kept is not None and kept.state is None

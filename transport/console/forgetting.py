@@ -12,7 +12,13 @@ from storage.privacy import Erased, Traces
 from storage.results import Booking
 from transport.console import wording
 
-_KINDS = {"calls": "calls", "turns": "turns", "values": "values of the journal", "bookings": "bookings"}
+_KINDS = {
+    "calls": "calls",
+    "chats": "chats",
+    "turns": "turns",
+    "values": "values of the journal",
+    "bookings": "bookings",
+}
 _KINDS |= {"clients": "clients", "scheduled": "calls to place", "cancelled": "bookings cancelled"}
 
 
@@ -43,8 +49,8 @@ def erase(
         print("nothing is known of this person")
         return 0
     print(
-        f"{len(found.own)} calls, {len(found.mentioned)} more in which they are named, {len(found.bookings)} bookings,"
-        f" {len(found.scheduled)} calls to place, {len(found.person.clients)} clients"
+        f"{len(found.own)} calls, {len(found.mentioned)} more in which they are named, {len(found.chats)} chats,"
+        f" {len(found.bookings)} bookings, {len(found.scheduled)} calls to place, {len(found.person.clients)} clients"
     )
     for line in upcoming:
         print(f"still to come: {line}")

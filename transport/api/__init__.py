@@ -1,0 +1,1 @@
+"""The HTTP interface for integrations: written conversations and tools, under /v1."""

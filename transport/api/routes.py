@@ -1,0 +1,31 @@
+"""Adds the interface for integrations to the application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from engine.chat import Chats
+from engine.ports import Clock
+from storage.database import Database
+from transport.api.conversations import Conversations
+from transport.api.entrance import Entrance
+from transport.api.operations import Operation, add_to
+from transport.api.problems import as_problems
+from transport.api.settings import ApiSettings
+
+
+def operations(chats: Chats, clock: Clock) -> Sequence[Operation]:
+    """All that can be asked."""
+    return Conversations(chats, clock).operations()
+
+
+def add_api(
+    app: web.Application, database: Database, clock: Clock, chats: Chats, settings: ApiSettings
+) -> None:
+    """Add /v1. Without a key in the store nobody comes in."""
+    entrance = Entrance(database, clock, settings)
+    app.middlewares.insert(0, as_problems())
+    for operation in operations(chats, clock):
+        add_to(app, operation, entrance, settings.max_body_bytes)
