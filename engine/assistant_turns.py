@@ -232,11 +232,12 @@ class AssistantTurns:
         waiter.add_done_callback(self._waiters.discard)
 
     async def _when_played(self, speech: AssistantSpeech) -> None:
-        if not await self._line.drained(speech.number) or speech.done or self._stopped:
+        played = await self._line.drained(speech.number)
+        if speech.done or self._stopped:
             return
         now = self._clock.now()
         self.sample(now)
-        whole = speech.generated  # or else the connection broke off in the middle of it
+        whole = played and speech.generated  # or else it was too long, or the connection broke off in it
         if whole:
             self._remove(speech, now)
             speech.finish(now)

@@ -83,7 +83,7 @@ class Line(Protocol):
         """How many milliseconds of this turn's audio the caller has been played so far."""
 
     async def drained(self, turn: int) -> bool:
-        """Wait until the ended turn was played whole (True) or was flushed (False)."""
+        """Wait until the ended turn was played whole (True), was flushed, or was played but for its end (False)."""
 
     async def hang_up(self) -> None:
         """End the call from our side."""

@@ -23,7 +23,7 @@ from fsm.stages import Event, Task
 from transport.bridge.line import BridgeLine
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_LAG_EVERY_S = 0.5
+_LAG_EVERY_S = 0.1
 _LAGS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _ANSWERS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
@@ -68,6 +68,9 @@ class Metrics:
         self._dropped = Counter(
             "vbs_caller_audio_dropped_seconds", "Caller audio dropped, by where.", ["at"], registry=kept
         )
+        self._unplayed = Counter(
+            "vbs_assistant_audio_dropped_seconds", "Audio dropped of turns too long to wait.", registry=kept
+        )
         self._underruns = Counter(
             "vbs_playout_underruns", "Times the bridge ran dry within a turn.", registry=kept
         )
@@ -103,6 +106,7 @@ class Metrics:
         self._active.dec()
         self._underruns.inc(line.underruns)
         self._dropped.labels("bridge").inc(line.dropped_ms / 1000)
+        self._unplayed.inc(line.unplayed_ms / 1000)
 
     def call_ends(self, end: CallEnd) -> None:
         """What became of a call."""

@@ -100,7 +100,7 @@ class BridgeSettings(BaseModel):
     )
     lead_ms: int = Field(
         default=160,
-        ge=40,
+        ge=160,
         le=1000,
         description="Milliseconds of audio kept ahead at the bridge, and its first burst.",
     )
@@ -112,6 +112,12 @@ class BridgeSettings(BaseModel):
     )
     frame_ms: int = Field(
         default=20, ge=10, le=200, description="Milliseconds of audio in a frame sent to the bridge."
+    )
+    playout_s: int = Field(
+        default=180,
+        ge=10,
+        le=3600,
+        description="Seconds of one turn's audio that may wait to be played; more is dropped.",
     )
     backlog_ms: int = Field(
         default=2000,

@@ -51,6 +51,7 @@ class Phone:
         self.ended: set[int] = set()
         self.frozen: dict[int, float] = {}
         self.flushes: list[datetime] = []
+        self.most_ms = 180_000.0
         self.hung_up = False
 
     async def events(self) -> AsyncIterator[LineEvent]:
@@ -62,7 +63,7 @@ class Phone:
 
     def play(self, turn: int, pcm: bytes) -> None:
         self.began.setdefault(turn, self.clock.monotonic())
-        self.ms[turn] = self.ms.get(turn, 0) + len(pcm) / 48
+        self.ms[turn] = min(self.ms.get(turn, 0) + len(pcm) / 48, self.most_ms)
 
     def end_turn(self, turn: int) -> None:
         self.ended.add(turn)
@@ -83,7 +84,7 @@ class Phone:
             if turn in self.frozen:
                 return False
             await self.clock.sleep(0.01)
-        return True
+        return self.ms[turn] < self.most_ms
 
     async def hang_up(self) -> None:
         self.hung_up = True
@@ -506,6 +507,15 @@ async def test_after_the_hang_up_words_are_waited_for_7_s_at_most(scene: Scene) 
     await scene.clock.advance(6.8)
     assert not scene.task.done()
     await scene.over(0.5)
+
+
+async def test_a_turn_too_long_to_be_played_whole_was_not_heard_whole(scene: Scene) -> None:
+    scene.phone.most_ms = 2000
+    await scene.says(READBACK, 4000)
+    await scene.clock.advance(6)
+    (asked,) = scene.supervisor.asked
+    assert asked.turns[0].cut_off
+    assert 0 < len(asked.turns[0].heard_text) < len(READBACK)
 
 
 async def test_a_hang_up_in_mid_turn_cuts_it_off(scene: Scene) -> None:

@@ -43,6 +43,7 @@ class _Turn:
     ended: bool = False
     tailed: bool = False
     flushed: bool = False
+    whole: bool = True  # nothing of it was dropped
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def played_ms(self, now: float) -> float:
@@ -63,7 +64,8 @@ class Playout:
     Audio comes in as PCM16 LE mono at 24 kHz, goes out at `rate` Hz in frames of `frame_ms`. A turn starts
     with a burst of `lead_ms` (a bridge keeps that much before it plays); `tail_ms` of silence follow it
     (or its end stays stuck there). Where a flush may not stop what the bridge already has (`kills` is false),
-    the next turn is counted as played after it.
+    the next turn is counted as played after it. Of a turn no more than `queue_ms` wait to be played: what comes
+    beyond is dropped, and the turn then counts as not played whole.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Playout:
         lead_ms: int = 160,
         tail_ms: int = 200,
         frame_ms: int = 20,
+        queue_ms: int = 180_000,
         kills: bool = True,
     ) -> None:
         self._clock = clock
@@ -82,12 +85,14 @@ class Playout:
         self._resampler = Resampler(MODEL_RATE, rate)
         self._bytes_per_ms = rate * _BYTES / 1000
         self._lead_ms, self._tail_ms, self._frame_ms = lead_ms, tail_ms, frame_ms
+        self._most_queued = int(queue_ms * self._bytes_per_ms)
         self._kills = kills
         self._turns: dict[int, _Turn] = {}
         self._waiting: deque[_Turn] = deque()
         self._plays_until_ms = 0.0  # of the monotonic clock: when the bridge runs dry
         self._kill = False
         self.underruns = 0  # times the bridge ran dry within a turn
+        self.dropped_ms = 0.0  # of turns that were too long to wait here
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -99,7 +104,12 @@ class Playout:
         pcm = state.odd + pcm
         whole = len(pcm) - len(pcm) % _BYTES
         state.odd = pcm[whole:]
-        state.received_ms += whole / _BYTES / MODEL_RATE * 1000
+        ms = whole / _BYTES / MODEL_RATE * 1000
+        if len(state.queued) > self._most_queued:
+            state.whole = False
+            self.dropped_ms += ms
+            return
+        state.received_ms += ms
         state.queued += self._resampler.feed(pcm[:whole])
         self._wake.set()
 
@@ -144,10 +154,10 @@ class Playout:
         return state.played_ms(self._now_ms()) if state else 0.0
 
     async def drained(self, turn: int) -> bool:
-        """Wait until `turn` has ended and was played whole (True), or was flushed (False)."""
+        """Wait until `turn` has ended and was played; whether it was played whole, neither flushed nor too long."""
         state = self._turn(turn)
         await state.settled.wait()
-        return not state.flushed
+        return state.whole and not state.flushed
 
     async def run(self) -> None:
         """Send what is queued, until cancelled. An error of the downlink ends it."""

@@ -62,6 +62,7 @@ class BridgeLine:
             lead_ms=bridge.pace.lead_ms,
             tail_ms=settings.tail_ms,
             frame_ms=settings.frame_ms,
+            queue_ms=settings.playout_s * 1000,
             kills=bridge.pace.kills,
         )
         self._most_bytes = settings.backlog_ms * UPLINK_RATE * 2 // 1000
@@ -118,6 +119,11 @@ class BridgeLine:
         return self._dropped_bytes * 1000 // (UPLINK_RATE * 2)
 
     @property
+    def unplayed_ms(self) -> int:
+        """Milliseconds of the assistant's audio dropped because too much of it waited."""
+        return int(self._playout.dropped_ms)
+
+    @property
     def underruns(self) -> int:
         """How often the bridge ran dry within a turn."""
         return self._playout.underruns
@@ -154,7 +160,7 @@ class BridgeLine:
         return self._playout.played_ms(turn)
 
     async def drained(self, turn: int) -> bool:
-        """Wait until the ended turn was played whole (True) or was flushed (False)."""
+        """Wait until the ended turn was played whole (True), was flushed, or was played but for its end (False)."""
         return await self._playout.drained(turn)
 
     async def hang_up(self) -> None:

@@ -193,6 +193,28 @@ async def test_a_flush_after_all_was_played_still_reaches_the_bridge(
     assert await playout.drained(1) is True
 
 
+async def test_a_turn_too_long_to_wait_is_played_up_to_where_it_was_dropped(
+    bridge: Bridge, clock: VirtualClock
+) -> None:
+    playout = Playout(clock, bridge, queue_ms=2000)
+    running = asyncio.create_task(playout.run())
+    for _ in range(50):
+        playout.play(1, audio(100))
+    playout.end_turn(1)
+    drained = asyncio.create_task(playout.drained(1))
+    await clock.advance(6)
+    assert playout.dropped_ms == 5000 - playout.played_ms(1)
+    assert 2000 <= playout.played_ms(1) <= 2200
+    assert drained.result() is False
+    playout.play(2, audio(500))
+    playout.end_turn(2)
+    await clock.advance(2)
+    assert await playout.drained(2) is True
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await playout.close()
+
+
 async def test_half_samples_are_put_together(playout: Playout, bridge: Bridge) -> None:
     pcm = audio(200)
     playout.play(1, pcm[:4801])
