@@ -125,6 +125,12 @@ def list_calls(
     return _summaries(list(rows))
 
 
+def callbacks_due(consultant_id: int | None = None) -> int:
+    """How many calls are to be returned; with `consultant_id` only theirs."""
+    due: Any = VoiceCall.select().where(VoiceCall.callback_due)
+    return int((due if consultant_id is None else due.where(VoiceCall.consultant == consultant_id)).count())
+
+
 def call_line(call_id: str, *, consultant: int | None = None) -> tuple[CallSummary, Mapping[str, Any]] | None:
     """One call as the list has it, and its metadata; with `consultant` only a call for them."""
     found = _calls().where(VoiceCall.id == call_id)

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from storage.calls import CallSummary
+from fsm.stages import Stage
+from storage.call_list import NO_OUTCOME, CallSummary, Standing
+from storage.results import Outcome
 
 #: What stands on the pages, by section and name.
 TEXTS: Mapping[str, Mapping[str, str]] = tomllib.loads(
@@ -113,6 +115,52 @@ NOTICES: Mapping[str, str] = {
 }
 
 
+#: What a caller turn does.
+ACTS: Mapping[str, str] = {
+    "affirm": "sì",
+    "deny": "no",
+    "correct": "corregge",
+    "hedge": "esita",
+    "hold_on": "chiede di aspettare",
+    "show_interest": "chiede un appuntamento",
+    "ask_availability": "chiede quando c'è posto",
+    "cancel": "disdice",
+    "reschedule": "sposta",
+    "drop": "lascia perdere",
+    "ask_repeat": "chiede di ripetere",
+    "ask_human": "chiede una persona",
+    "backchannel": "segue",
+}
+
+#: Which detail words were taken for.
+KINDS: Mapping[str, str] = {
+    "date": "giorno",
+    "time": "ora",
+    "range": "periodo",
+    "phone": "telefono",
+    "email": "email",
+    "name": "nome",
+    "duration": "durata",
+    "notes": "note",
+}
+
+#: What the list of calls can be asked for: value and words.
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "stage": {str(stage): stage.replace("_", " ") for stage in Stage},
+    "outcome": {
+        str(Outcome.CREATED): "appuntamento creato",
+        str(Outcome.MOVED): "appuntamento spostato",
+        str(Outcome.CANCELLED): "appuntamento disdetto",
+        NO_OUTCOME: "nessun appuntamento",
+    },
+    "standing": {
+        str(Standing.OPEN): "in corso",
+        str(Standing.TO_CALL_BACK): "da richiamare",
+        str(Standing.CUT_SHORT): "interrotta",
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """What came of a call, in a few words; `tone` is good, changed, warning or quiet."""
@@ -130,6 +178,8 @@ def badges(call: CallSummary) -> list[Badge]:
         found.append(Badge("interrotta", "warning"))
     if call.ended_at is None:
         found.append(Badge("in corso", "changed"))
+    if call.callback_due is False:
+        found.append(Badge("richiamata fatta", "quiet"))
     return found
 
 
@@ -137,9 +187,9 @@ def _outcome(call: CallSummary) -> Badge:
     if call.booking is None:
         return Badge("nessun appuntamento", "quiet")
     when = slot(call.booking.start, call.zone)
-    if not call.booking.in_force:
+    if call.outcome is Outcome.CANCELLED:
         return Badge(f"Appuntamento disdetto → {when}", "changed")
-    if call.task == "sposta" and call.stage == "completato":
+    if call.outcome is Outcome.MOVED:
         return Badge(f"Appuntamento spostato → {when}", "good")
     return Badge(f"Appuntamento Creato → {when}", "good")
 
@@ -204,6 +254,16 @@ def refusal(guard: str) -> str:
 def outcome(word: str | None) -> str:
     """How the operation on the agenda went; empty when there was none, an unknown word as plain words."""
     return OUTCOMES.get(word, plain(word)) if word else ""
+
+
+def act(name: str) -> str:
+    """What a caller turn does; an unknown act as it is."""
+    return ACTS.get(name, name)
+
+
+def kind(name: str) -> str:
+    """Which detail words were taken for; an unknown one as it is."""
+    return KINDS.get(name, name)
 
 
 def notice(name: str) -> str:

@@ -111,7 +111,15 @@ def _seed() -> dict[str, str]:
     )
     gone = _book(made["cancelled"], marco, SLOT + timedelta(hours=5), client=ada)
     bookings.cancel(gone.kind, gone.id, now=NOW)
-    _book(made["moved"], marco, SLOT + timedelta(hours=6), client=ada)
+    later = _book(made["moved"], marco, SLOT + timedelta(days=1), client=ada)
+    bookings.reschedule(
+        later.kind,
+        later.id,
+        conversation=made["moved"],
+        client_id=ada,
+        start=SLOT + timedelta(hours=6),
+        now=NOW,
+    )
     _stage(made["moved"], "sposta")
     calls.note_metadata(made["none"], {"callbackRequested": True})
     _talk(made["booked"], NOW + timedelta(hours=5))

@@ -1,0 +1,94 @@
+"""What the calls page is asked for: the fields of its form, as a filter of the store's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from engine.understanding.phones import phone_from_digits
+from fsm.stages import Stage
+from storage.call_list import NO_OUTCOME, CallFilter, Standing
+from storage.results import Outcome
+from transport.console.wording import TEXTS
+
+FIELDS = ("fase", "esito", "stato", "dal", "al", "numero", "consulente")
+
+_ZONE = ZoneInfo("Europe/Rome")
+_NOT_DIALLED = re.compile(r"[\s./()-]+")
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_WHOLE = re.compile(r"\+[0-9]{5,15}", re.ASCII)
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form held (`given`, as typed), the filter it makes, and what cannot be used of it, by field."""
+
+    given: Mapping[str, str]
+    which: CallFilter
+    problems: Mapping[str, str]
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.given.values())
+
+    def address(self, before: str | None = None) -> str:
+        """The address of this list, or of its page after the call `before`."""
+        told = {name: value for name, value in self.given.items() if value}
+        query = urlencode(told | ({"prima": before} if before else {}))
+        return f"/chiamate?{query}" if query else "/chiamate"
+
+
+def read_filters(query: Mapping[str, str], own: int | None) -> Asked:
+    """The filter that a query asks for; `own`: the consultant whose calls alone may be seen."""
+    given = {name: query.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    problems: dict[str, str] = {}
+    since, until = _day(given["dal"], "dal", problems), _day(given["al"], "al", problems)
+    which = CallFilter(
+        consultant_id=own if own is not None else _number(given["consulente"]),
+        stage=given["fase"] if given["fase"] in list(Stage) else None,
+        outcome=given["esito"] if given["esito"] in (*Outcome, NO_OUTCOME) else None,
+        standing=Standing(given["stato"]) if given["stato"] in list(Standing) else None,
+        since=None if since is None else _begin(since),
+        until=None if until is None else _begin(until + timedelta(days=1)),
+        number=_phone(given["numero"], problems),
+    )
+    return Asked(given, which, problems)
+
+
+def _day(written: str, field: str, problems: dict[str, str]) -> date | None:
+    if not written:
+        return None
+    try:
+        found = date.fromisoformat(written)
+        if 2000 <= found.year <= 2100:
+            return found
+    except ValueError:
+        pass
+    problems[field] = TEXTS["calls"]["no_day"]
+    return None
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), _ZONE)
+
+
+def _number(written: str) -> int | None:
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 10 else None
+
+
+def _phone(written: str, problems: dict[str, str]) -> str | None:
+    if not written:
+        return None
+    dialled = _NOT_DIALLED.sub("", written)
+    if _WHOLE.fullmatch(dialled):
+        return dialled
+    value = phone_from_digits(dialled)[0] if _DIGITS.fullmatch(dialled) else None
+    if value is None:
+        problems["numero"] = TEXTS["calls"]["no_number"]
+    return value
