@@ -105,13 +105,13 @@ def _seed() -> dict[str, str]:
     }
     calls.close_unattended(NOW + timedelta(hours=6))
     made["running"] = _call(marco, "+393402222222", 7)
-    _book(made["booked"], marco, SLOT, client=ada)
-    _book(
+    book(made["booked"], marco, SLOT, client=ada)
+    book(
         made["lead"], marco, SLOT + timedelta(hours=1), lead=Lead("+393331234567", "mario@gmail.com", "Mario")
     )
-    gone = _book(made["cancelled"], marco, SLOT + timedelta(hours=5), client=ada)
+    gone = book(made["cancelled"], marco, SLOT + timedelta(hours=5), client=ada)
     bookings.cancel(gone.kind, gone.id, now=NOW)
-    later = _book(made["moved"], marco, SLOT + timedelta(days=1), client=ada)
+    later = book(made["moved"], marco, SLOT + timedelta(days=1), client=ada)
     bookings.reschedule(
         later.kind,
         later.id,
@@ -142,7 +142,7 @@ def _call(consultant: int, number: str | None, hours: int, *, client: int | None
     return call_id
 
 
-def _book(
+def book(
     call_id: str, consultant: int, start: datetime, *, client: int | None = None, lead: Lead | None = None
 ) -> Booking:
     hold = bookings.propose(

@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Literal
+from datetime import timedelta
 
 import pytest
-from playwright.async_api import Browser, Request, async_playwright
-from playwright.async_api import Page as Tab
+from playwright.async_api import Browser
 
-from tests.transport.console.conftest import HOSTILE, Page
+from storage import calls, journal
+from storage.database import Database
+from tests.transport.console.chromium import Scheme, started, visit
+from tests.transport.console.conftest import HOSTILE, NOW, SLOT, Page, Spoken, book
 
 pytestmark = pytest.mark.timeout(60)
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield started
-        await started.close()
-
-
-class Visit:
-    """One visit of the pages: `problems` are console errors, refused requests and script errors."""
-
-    def __init__(self, tab: Tab, page: Page) -> None:
-        self.tab = tab
-        self.problems: list[str] = []
-        self._page = page
-        tab.on("console", lambda message: self.problems.append(message.text))
-        tab.on("pageerror", lambda error: self.problems.append(str(error)))
-        tab.on("requestfailed", self._failed)
-
-    def _failed(self, request: Request) -> None:
-        if not request.url.endswith("/diretta"):  # which ends when the page is left
-            self.problems.append(request.url)
-
-    async def open(self, path: str) -> str:
-        await self.tab.goto(str(self._page.make_url(path)))
-        return await self.tab.inner_text("body")
-
-    async def fits(self) -> bool:
-        """Whether nothing sticks out sideways."""
-        return bool(await self.tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-    async def picture(self, name: str) -> None:
-        """Keep a screenshot where SCREENSHOTS names a folder."""
-        if folder := os.environ.get("SCREENSHOTS"):
-            await self.tab.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-async def visit(browser: Browser, page: Page, width: int, scheme: Scheme = "light") -> Visit:
-    tab = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    return Visit(tab, page)
+    async with started(chromium) as browser:
+        yield browser
 
 
 @pytest.mark.parametrize(
@@ -81,6 +33,9 @@ async def test_with_calls(
     assert "Appuntamento Creato → Lun 16 feb alle 10:00" in text
     assert "nessun appuntamento" in text
     assert await visiting.fits()
+    await visiting.tab.click("summary")
+    assert await visiting.fits()
+    assert await visiting.serious() == []
     await visiting.picture(f"list-{width}-{scheme}")
 
     await visiting.tab.click(f'a[href="/chiamate/{seeded["booked"]}"]')
@@ -96,6 +51,7 @@ async def test_with_calls(
     assert words is not None
     assert moves is not None
     assert (words["y"] == moves["y"]) is (width > 960), "side by side where there is room"
+    assert await visiting.serious() == []
     await visiting.picture(f"call-{width}-{scheme}")
     assert visiting.problems == []
 
@@ -106,4 +62,81 @@ async def test_without_calls(browser: Browser, page: Page, width: int) -> None:
     assert "Ancora nessuna chiamata" in await visiting.open("/chiamate")
     assert await visiting.fits()
     await visiting.picture(f"empty-{width}")
+    assert visiting.problems == []
+
+
+LATER = NOW + timedelta(hours=7, seconds=20)
+
+
+def _said(call_id: str, number: int, speaker: str, text: str) -> None:
+    calls.record_turns(call_id, [Spoken(number, speaker, text, LATER + timedelta(seconds=number))])
+
+
+def _ended(call_id: str) -> None:
+    """The yes and the end, as another server would write them."""
+    book(call_id, 1, SLOT + timedelta(days=2), client=1)
+    entry = {"event": "successo", "from": "confermato", "to": "completato", "rule": "motore", "notices": []}
+    journal.append({"call_id": call_id, "analysis": 1, **entry}, recorded_at=LATER)
+    calls.finish_call(call_id, now=LATER + timedelta(minutes=1), reason="hangup")
+
+
+async def test_a_live_call_is_watched_to_its_badge(
+    browser: Browser, page: Page, database: Database, seeded: dict[str, str]
+) -> None:
+    call_id = seeded["running"]
+    watching, listing = await visit(browser, page, 1440), await visit(browser, page, 360)
+    assert "nessun appuntamento" in await watching.open(f"/chiamate/{call_id}")
+    await listing.open("/chiamate")
+    await watching.tab.wait_for_selector("text=In diretta")
+    await database.run(lambda: _said(call_id, 1, "caller", "Vorrei mercoledì alle 10"))
+    await watching.tab.wait_for_selector("mark.as-date >> text=mercoledì")
+    await watching.tab.focus("a[href='/chiamate']")
+    await database.run(lambda: _said(call_id, 2, "assistant", "Mercoledì 18 febbraio alle 10, confermi?"))
+    await watching.tab.wait_for_selector("#battuta-2")
+    await watching.picture("live-going-on")
+    await database.run(lambda: _ended(call_id))
+    badge = "text=Appuntamento Creato → Mer 18 feb alle 10:00"
+    await watching.tab.wait_for_selector(badge)
+    await watching.tab.wait_for_selector("text=La chiamata è finita")
+    assert "in corso" not in await watching.tab.inner_text("#testa")
+    assert "1 successo" in await watching.tab.inner_text(".way")
+    await listing.tab.wait_for_selector(f"a[href='/chiamate/{call_id}'] ~ .badges >> {badge}")
+    assert await watching.serious() == []
+    assert watching.problems == listing.problems == []
+
+
+async def test_without_scripts_a_reload_shows_what_is_new(
+    browser: Browser, page: Page, database: Database, seeded: dict[str, str]
+) -> None:
+    call_id = seeded["running"]
+    visiting = await visit(browser, page, 360, scripts=False)
+    assert "ricaricala per vedere le novità" in await visiting.open(f"/chiamate/{call_id}")
+    await database.run(lambda: _ended(call_id))
+    assert "Appuntamento Creato" in await visiting.open(f"/chiamate/{call_id}")
+
+
+async def test_a_callback_is_ticked_off_by_keyboard(
+    browser: Browser, page: Page, seeded: dict[str, str]
+) -> None:
+    visiting = await visit(browser, page, 360)
+    await visiting.open(f"/chiamate/{seeded['none']}")
+    assert await visiting.serious() == []
+    await visiting.picture("callback")
+    button = visiting.tab.get_by_role("button", name="Segna come richiamata")
+    await button.focus()
+    await visiting.tab.keyboard.press("Enter")
+    await visiting.tab.wait_for_selector("text=Richiamata segnata da Vera")
+    assert visiting.problems == []
+
+
+async def test_filters_by_keyboard(browser: Browser, page: Page, seeded: dict[str, str]) -> None:
+    visiting = await visit(browser, page, 360)
+    await visiting.open("/chiamate")
+    await visiting.tab.focus("summary")
+    await visiting.tab.keyboard.press("Enter")
+    await visiting.tab.get_by_label("Numero").fill("333 1234567")
+    await visiting.tab.keyboard.press("Enter")
+    await visiting.tab.wait_for_selector("text=Togli i filtri")
+    assert await visiting.tab.locator(".call").count() == 1
+    assert await visiting.fits()
     assert visiting.problems == []

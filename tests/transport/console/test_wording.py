@@ -30,6 +30,7 @@ def test_texts_and_their_uses_agree() -> None:
     assert used <= known
     assert {section for section, _ in known - used} == whole
     assert set(Weakness) <= set(wording.TEXTS["password_problems"])
+    assert not {name for _, name in known} & set(dir(dict)), "a template would find the method of that name"
 
 
 def test_texts_are_markup_and_what_is_filled_in_is_not() -> None:
