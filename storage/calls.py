@@ -292,7 +292,8 @@ def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
 
     Raises StorageError when there is no such call.
     """
-    rows: Any = VoiceCall.select(VoiceCall.id, VoiceCall.details).where(VoiceCall.id == call_id)
+    noted = (VoiceCall.id, VoiceCall.details, VoiceCall.callback_due)
+    rows: Any = VoiceCall.select(*noted).where(VoiceCall.id == call_id)
     # Calendars and the call itself note things at the same time.
     row = (rows if current().on_sqlite else rows.for_update("FOR NO KEY UPDATE")).first()
     if row is None:
