@@ -201,8 +201,11 @@ def standing_of(chat: ChatRecord, rules: Rulebook, now: datetime) -> Standing:
     """Where a chat stands; inside a store transaction."""
     conversation, state = conversation_of(chat), _state(chat, _stored(chat.id))
     held, hold = state.held, bookings.hold_of(chat.id, now=now)
+    booking = _booking(chat.id, held.booking, now)
+    if chat.led_by == chats.TOOLS:
+        state = _led_by_tools(state, hold, booking)
     missing: Sequence[str] = ()
-    if state.stage in (Stage.RACCOLTA_DATI, Stage.DATI_COMPLETI, Stage.ERRORE):
+    if chat.led_by != chats.TOOLS and state.stage in (Stage.RACCOLTA_DATI, Stage.DATI_COMPLETI, Stage.ERRORE):
         agenda = see(conversation, held, now)
         known = Known(conversation, rules.limits, Reading(held), agenda, StoreDesk(conversation), now)
         missing = sorted(known.missing(state.task))
@@ -214,8 +217,15 @@ def standing_of(chat: ChatRecord, rules: Rulebook, now: datetime) -> Standing:
         missing=tuple(missing),
         to_restate=_to_restate(conversation, state),
         hold=hold,
-        booking=_booking(chat.id, held.booking, now),
+        booking=booking,
     )
+
+
+def _led_by_tools(state: State, hold: Hold | None, booking: Booking | None) -> State:
+    """What another model has done, in our words; no analysis has brought it there."""
+    if hold is not None:
+        return replace(state, stage=Stage.DATI_COMPLETI, task=Task.PRENOTA)
+    return state if booking is None else replace(state, stage=Stage.COMPLETATO, task=Task.PRENOTA)
 
 
 def _to_restate(conversation: Conversation, state: State) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import peewee as pw
 
-from storage import conversations
+from storage import bookings, conversations
 from storage.errors import StorageError
 from storage.models import Chat, ChatAnalysis, ChatMessage, Consultant, PendingBooking, proxy
 from storage.people import client as client_with
@@ -88,7 +88,7 @@ class Before:
 def open_chat(party: Party, led_by: str | None, *, now: datetime) -> ChatRecord:
     """The chat of a party, made when it is new, locked until the transaction ends. `led_by`: who is to act in it.
 
-    A lead may turn out to be a client, and lets go of nothing but its hold. Raises ChatRefused: `unknown_consultant`,
+    A lead who turns out to be a client only loses what was held for the lead. Raises ChatRefused: `unknown_consultant`,
     `unknown_client`, `other_client`, `other_consultant`, `other_source`, `other_leader`.
     """
     row = _locked(party)
@@ -115,6 +115,7 @@ def open_chat(party: Party, led_by: str | None, *, now: datetime) -> ChatRecord:
             raise ChatRefused("other_client", "the conversation is another client's")
         _client_of(party.client_id, row.consultant_id)
         changes["client"] = party.client_id
+        bookings.release(row.id, now=now)  # it was a lead's
     Chat.update(**changes).where(Chat.id == row.id).execute()
     return replace(_record(row), client_id=changes.get("client", row.client_id), led_by=led_by or row.led_by)
 

@@ -14,11 +14,12 @@ from transport.api.entrance import Entrance
 from transport.api.operations import Operation, add_to
 from transport.api.problems import as_problems
 from transport.api.settings import ApiSettings
+from transport.api.tools import Tools
 
 
-def operations(chats: Chats, clock: Clock) -> Sequence[Operation]:
+def operations(database: Database, chats: Chats, clock: Clock) -> Sequence[Operation]:
     """All that can be asked."""
-    return Conversations(chats, clock).operations()
+    return [*Conversations(chats, clock).operations(), *Tools(database, clock).operations()]
 
 
 def add_api(
@@ -27,5 +28,5 @@ def add_api(
     """Add /v1. Without a key in the store nobody comes in."""
     entrance = Entrance(database, clock, settings)
     app.middlewares.insert(0, as_problems())
-    for operation in operations(chats, clock):
+    for operation in operations(database, chats, clock):
         add_to(app, operation, entrance, settings.max_body_bytes)

@@ -59,10 +59,10 @@ class Shop:
         assert status == 200, answer
         return answer
 
-    async def tool(self, name: str, _more: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    async def tool(self, tool: str, more: dict[str, Any] | None = None, /, **arguments: Any) -> Any:
         """What a tool answers, called as a chat model's arguments have it."""
-        body = {"conversation": self.name, "arguments": arguments, **(_more or {})}
-        status, answer = await self.ask("POST", f"/v1/tools/{name}", json=body)
+        body = {"conversation": self.name, "arguments": arguments, **(more or {})}
+        status, answer = await self.ask("POST", f"/v1/tools/{tool}", json=body)
         assert status == 200, answer
         return answer
 
