@@ -284,7 +284,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
         await stack.enter_async_context(_beside(shelf.watch(clock, settings.rules.look_s), "rules"))
         metrics = Metrics()
         breaker = Breaker(clock, failures=gemini.extraction_failures, rest_s=gemini.extraction_rest_s)
-        yield Switchboard(
+        board = Switchboard(
             database=database,
             clock=clock,
             model=GeminiLive(client, gemini),
@@ -296,6 +296,8 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             server=settings.server.identity,
             metrics=metrics,
         )
+        await stack.enter_async_context(_beside(board.handover.watch(), "handover"))
+        yield board
 
 
 @contextlib.asynccontextmanager
@@ -400,7 +402,7 @@ def command_serve(settings: Settings, told: argparse.Namespace) -> int:
             )
         async with (
             switchboard(settings, database, clock) as board,
-            upkeep(database, clock, settings.store, board.live),
+            upkeep(database, clock, settings.store, board.live, board.metrics.given_up),
             with_parent(clock) if told.worker else contextlib.nullcontext(),
         ):
             entrance = SignIn(Sessions(database, clock, settings.console))

@@ -32,16 +32,18 @@ from engine.ports import (
     Supervisor,
 )
 from engine.replays import Replays
+from engine.resumption import Resumption
 from engine.settings import EngineSettings
 from engine.speech import CallerSpeech
 from engine.telling import Notices
-from engine.turns import Transcript, Turn
+from engine.turns import Speaker, Transcript, Turn
 from engine.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _LAST_TRIES = 3
+_ALIVE = timedelta(seconds=0.5)
 
 Record = Callable[[Turn], Awaitable[None]]
 
@@ -49,14 +51,18 @@ Record = Callable[[Turn], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class CallEnd:
     """How a call ended: `reason` (no personal data), `dropped_ms` of caller audio the model never got, how
-    many `keys` the caller pressed, how often the caller cut the assistant off, and by
-    reason how often the call went over to another conversation with the model."""
+    many `keys` the caller pressed, how often the caller cut the assistant off, and by reason how often the call
+    went over to another conversation with the model.
+
+    `left`: only this connection is over; the call may go on over another.
+    """
 
     reason: str
     dropped_ms: int = 0
     keys: int = 0
     barge_ins: int = 0
     rotations: Mapping[str, int] = field(default_factory=dict)
+    left: bool = False
 
 
 class Call:
@@ -64,7 +70,8 @@ class Call:
 
     `prompt` is the model's system instruction. `record` gets every turn that is new or has changed, before it
     is analysed. `handle` is what an earlier conversation with the model is taken up again with; `keep_handle`
-    gets each newer one, and must not wait.
+    gets each newer one, and must not wait. `resumed` is what the call has behind it when it goes on over a new
+    line. `may_return`: a line that breaks may be followed by another, so that the call is left and not ended.
     """
 
     def __init__(
@@ -81,13 +88,17 @@ class Call:
         record: Record | None = None,
         handle: str | None = None,
         keep_handle: Callable[[str], None] | None = None,
+        resumed: Resumption | None = None,
+        may_return: bool = False,
     ) -> None:
         self._id = call_id
         self._line = line
         self._supervisor, self._detector, self._clock, self._settings = supervisor, detector, clock, settings
         self._record_turn = record
-        self._numbers = itertools.count(1)
-        self._transcript = Transcript()
+        self._resumed, self._may_return = resumed, may_return
+        before = resumed.turns if resumed else ()
+        self._numbers = itertools.count(1 + max((turn.number for turn in before), default=0))
+        self._transcript = Transcript(list(before))
         self._speech = CallerSpeech(
             self._numbers,
             wait_s=settings.transcript_wait_s,
@@ -128,7 +139,9 @@ class Call:
             start=self._start,
         )
         # analyses
-        self._new: set[int] = set()
+        self._new: set[int] = set(resumed.new) if resumed else set()
+        # Whether all was transcribed that was said with them, nobody can tell any more.
+        self._carried_over = bool(self._new)
         self._unrecorded: set[int] = set()
         self._caller_version = 0
         self._unheard_told = 0
@@ -139,16 +152,49 @@ class Call:
         # the end
         self._over = asyncio.Event()
         self._reason = ""
+        self._left = False  # this connection ends, but not the call
+        self._hurried = False  # another connection waits for it
+        self._taken = False  # it is another's already: nothing of this one counts any more
+        self._heard_at = clock.now()  # when the line was last heard from
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """All turns so far, in the order they were spoken."""
         return tuple(self._transcript)
 
+    @property
+    def ends(self) -> bool:
+        """Whether the call comes to its end: the caller or we have ended it."""
+        return self._over.is_set() and not self._left
+
+    @property
+    def line_alive(self) -> bool:
+        """Whether something has come from the line just now."""
+        return not self._over.is_set() and self._clock.now() - self._heard_at < _ALIVE
+
+    def let_go(self) -> None:
+        """The call goes on over another connection: understand what was said, without waiting for more words."""
+        self._hurried = True
+        self._leave("gone over to another connection")
+
+    def taken(self) -> None:
+        """The call is another's already."""
+        self._taken = True
+        self.let_go()
+
+    async def until_over(self) -> None:
+        """Wait until it ends, or this connection does; what was said is then still to be analysed."""
+        await self._over.wait()
+
     async def run(self) -> CallEnd:
         """Hold the call."""
         self._covered_until = self._spoken_at = self._clock.monotonic()
-        self._ends_at = self._spoken_at + self._settings.max_call_s
+        lasted_s = self._resumed.lasted_s if self._resumed else 0.0
+        self._ends_at = self._spoken_at + self._settings.max_call_s - lasted_s
+        if self._resumed is not None:
+            self._notices.add(self._resumed.notices)
+        if self._new:
+            self._ask_analysis()
         analyst = self._start(self._analyse_when_due(), "analyses")
         others = [
             self._start(self._converse(), "model"),
@@ -161,8 +207,12 @@ class Call:
             self._link.close()
             self._assistant.stop(self._clock.now())
             self._take_keyed(self._keypad.end())
-            await self._line.hang_up()
-            await self._until_transcribed(stop=lambda: not self._link.open)
+            if self._left:
+                self._line.leave()
+                self._unhear()
+            else:
+                await self._line.hang_up()
+            await self._until_transcribed(stop=lambda: not self._link.open or self._hurried)
             self._final = True
             self._due.set()
             await analyst
@@ -176,7 +226,9 @@ class Call:
             log.warning(
                 "call %s: %d ms of caller audio dropped, the model took no more", self._id, dropped_ms
             )
-        return CallEnd(self._reason, dropped_ms, self._keys, self._barge_ins, dict(self._link.rotations))
+        return CallEnd(
+            self._reason, dropped_ms, self._keys, self._barge_ins, dict(self._link.rotations), self._left
+        )
 
     # --- inside ---
 
@@ -196,6 +248,11 @@ class Call:
             self._over.set()
             log.info("call %s: ends, %s", self._id, reason)
 
+    def _leave(self, reason: str) -> None:
+        if not self._over.is_set():
+            self._left = True
+            self._end(reason)
+
     # --- the caller's side ---------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
@@ -206,7 +263,10 @@ class Call:
                 self._on_key(event.digit)
             elif isinstance(event, HungUp):
                 self._uplink.complete()
-                self._end(event.reason)
+                if event.lost and self._may_return:
+                    self._leave(event.reason)
+                else:
+                    self._end(event.reason)
 
     def _on_key(self, key: str) -> None:
         """A key counts as speech that goes on until its run of keys ends: what is being decided waits for it."""
@@ -225,7 +285,7 @@ class Call:
             self._ask_analysis()
 
     def _on_caller_audio(self, pcm: bytes) -> None:
-        now = self._clock.now()
+        now = self._heard_at = self._clock.now()
         self._covered_until = self._clock.monotonic()
         self._on_edges(self._detector.feed(pcm, now), now)
         self._send_up(pcm, now)
@@ -388,7 +448,18 @@ class Call:
         elif self._assistant.answering:
             self._read_ahead()  # the answer has begun: these words are late
 
+    def _unhear(self) -> None:
+        """The line was dead since it was last heard from, though it seemed to play: nobody heard what it played."""
+        for turn in self.turns:
+            if turn != self._as_heard(turn):
+                self._keep(turn)
+
+    def _as_heard(self, turn: Turn) -> Turn:
+        lost = self._left and turn.speaker is Speaker.ASSISTANT
+        return turn.heard_by(self._heard_at) if lost else turn
+
     def _keep(self, turn: Turn) -> None:
+        turn = self._as_heard(turn)
         if turn.text:
             self._transcript.add(turn)
             self._new.add(turn.number)
@@ -424,7 +495,7 @@ class Call:
             if not self._over.is_set():
                 await self._analyse(call_over=False)
         for _ in range(_LAST_TRIES):
-            if await self._analyse(call_over=True):
+            if self._taken or await self._analyse(call_over=not self._left):
                 return
 
     async def _until_transcribed(self, *, stop: Callable[[], bool]) -> None:
@@ -448,14 +519,16 @@ class Call:
             return True
         self._speech.settle(now)
         unheard = self._speech.given_up
+        pending = self._wordless(now)
+        cut = pending and self._left and self._final  # its words will not come any more
         try:
             result = await self._supervisor.analyse(
                 turns,
                 new=new,
                 now=now,
                 call_over=call_over,
-                pending_speech=self._wordless(now),
-                unheard=unheard > self._unheard_told,
+                pending_speech=pending and not cut,
+                unheard=unheard > self._unheard_told or cut or self._carried_over,
                 still_valid=lambda: self._caller_version == version,
             )
         except Exception as error:
@@ -466,7 +539,7 @@ class Call:
             if self._caller_version != version:
                 self._ask_analysis()
         else:
-            self._unheard_told = unheard
+            self._unheard_told, self._carried_over = unheard, False
             known = {turn.number: turn for turn in self._transcript}
             self._new -= {turn.number for turn in turns if known.get(turn.number) == turn}
         self._notices.add(() if call_over else result.notices, hang_up=result.hang_up)
@@ -477,7 +550,7 @@ class Call:
             self._unrecorded.clear()
             return
         for turn in self.turns:
-            if turn.number not in self._unrecorded:
+            if turn.number not in self._unrecorded or self._taken:
                 continue
             self._unrecorded.discard(turn.number)
             try:

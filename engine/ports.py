@@ -56,9 +56,13 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """The caller's side is gone. `reason` is short, without personal data ("hangup", "bridge error: …")."""
+    """The caller's side is gone. `reason` is short, without personal data ("hangup", "bridge error: …").
+
+    `lost`: its connection broke, without a word that the call is over; it may come back on another one.
+    """
 
     reason: str
+    lost: bool = False
 
 
 LineEvent = Audio | Dtmf | HungUp
@@ -87,6 +91,9 @@ class Line(Protocol):
 
     async def hang_up(self) -> None:
         """End the call from our side."""
+
+    def leave(self) -> None:
+        """The call goes on over another connection: no more comes from this one, and nobody is hung up on."""
 
 
 # --- When the caller speaks -------------------------------------------------------------------------------

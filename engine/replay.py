@@ -17,6 +17,7 @@ from engine.conversation import Conversation
 from engine.desk import Answer, HeldSlot
 from engine.details import Accumulator, Slot
 from engine.evidence import Evidence, Words, read_slots
+from engine.resumption import LINE_IS_BACK
 from engine.rulebook import Rulebook
 from engine.supervisor import opening_state
 from engine.turns import Transcript, Turn
@@ -28,7 +29,7 @@ from storage.recorded import RecordedCall
 from storage.results import Lead, Refusal
 
 _HOLD = timedelta(minutes=15)
-_FAILED = "errore_interno"
+_NO_DECISIONS = ("errore_interno", LINE_IS_BACK)  # outcomes of entries that no rule has decided
 _COMPARED = ("event", "from", "to", "rule", "guard", "outcome", "refusal", "notices", "facts")
 
 Step = Mapping[str, Any]
@@ -332,7 +333,7 @@ def _recorded_steps(journal: tuple[JournalEntry, ...], analysis: int) -> list[St
     return [
         entry.entry
         for entry in journal
-        if entry.entry.get("analysis") == analysis and entry.entry.get("outcome") != _FAILED
+        if entry.entry.get("analysis") == analysis and entry.entry.get("outcome") not in _NO_DECISIONS
     ]
 
 

@@ -13,7 +13,7 @@ from engine.faults import where
 from engine.ports import Clock, Store
 from engine.rulebook import Rulebook
 from rules.errors import RulesError
-from rules.ruleset import RuleSet, load, rule_files
+from rules.ruleset import RuleSet, load, of_texts, rule_files
 from storage import rulesets
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,24 @@ class Shelf:
         if self._rulebook is None:
             raise RuntimeError("the shelf was not opened")
         return self._rulebook
+
+    async def version(self, version: str | None) -> Rulebook:
+        """The rulebook of a call that began with `version`, on another server perhaps; else the one in force.
+
+        None: nothing was decided in the call yet, so that any will do.
+        """
+        current = self.current()
+        if version is None or version == current.version:
+            return current
+        files = await self._store.run(lambda: rulesets.texts(version))
+        if files is not None:
+            try:
+                return await asyncio.to_thread(lambda: Rulebook.of(of_texts(files, self._directory)))
+            except RulesError:
+                _log.warning(
+                    "rules %s cannot be used any more; their call goes on by those in force", version[:12]
+                )
+        return current
 
     @property
     def refused(self) -> RulesError | None:

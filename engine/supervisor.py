@@ -23,7 +23,7 @@ from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
 from fsm.stages import Stage, Task
 from storage import bookings, calls, conversations, journal
-from storage.errors import Overtaken
+from storage.errors import CallTaken, Overtaken
 
 _log = logging.getLogger(__name__)
 
@@ -152,6 +152,8 @@ class Supervisor:
                 analysis = await self._store.run(work, still_valid=still_valid)
             except Overtaken:
                 return AnalysisResult(notices=(), again=True)
+            except CallTaken:
+                return AnalysisResult()  # whoever has the call now analyses what was said
             except Exception as error:
                 _log.error("call %s: the analysis failed: %s", self._conversation.id, where(error))
                 reached = await self._reload()
@@ -175,6 +177,10 @@ class Supervisor:
     def nudge(self) -> str:
         """A reminder for a model that should have spoken (engine.ports.Supervisor)."""
         return nudge(self._rulebook.messages.marker, self._conversation, self._state)
+
+    async def leave(self) -> None:
+        """The call goes on elsewhere: stop what still reads ahead."""
+        await self._ahead.close()
 
     async def finish(self, now: datetime, reason: str) -> None:
         """The call is over: the hold is let go; the stage stays as it was, for the record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,6 +63,28 @@ class Turn:
             if mark.chars >= chars:
                 return mark.at
         return self.ended_at
+
+    def heard_by(self, at: datetime) -> Turn:
+        """This assistant turn as far as it had surely been played at `at`, for a line that was dead from then on."""
+        if self.ended_at is None or self.ended_at <= at:
+            return self
+        marks = tuple(mark for mark in self.played if mark.at <= at)
+        heard = self.heard_text[: marks[-1].chars if marks else 0]
+        if len(heard) < len(self.text) and not self.text[len(heard)].isspace():
+            heard = heard[: heard.rfind(" ") + 1]  # half a word may be another one
+        heard = heard.rstrip()
+        began = None if self.began_at is None else min(self.began_at, at)
+        return replace(
+            self, began_at=began, ended_at=at, heard=heard, played=tuple(_within(marks, len(heard)))
+        )
+
+
+def _within(marks: tuple[Played, ...], chars: int) -> Iterator[Played]:
+    """The marks of a text that was cut to `chars` characters."""
+    for mark in marks:
+        yield mark if mark.chars <= chars else replace(mark, chars=chars)
+        if mark.chars >= chars:
+            return
 
 
 @dataclass(slots=True)

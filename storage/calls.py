@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from storage import call_list, conversations, journal
@@ -31,6 +31,7 @@ from storage.people import (
     find_client,
     scheduled_call,
 )
+from storage.tenure import lease
 
 __all__ = [
     "AnalysisRecord",
@@ -57,6 +58,7 @@ __all__ = [
     "record_turns",
     "renew_leases",
     "scheduled_call",
+    "turns_of",
 ]
 
 INTERRUPTED = "interrotta"
@@ -191,7 +193,7 @@ def open_call(
         started_at=now,
         details=dict(_NOTHING_BOOKED),
         server=server,
-        lease_until=None if server is None else _lease(now),
+        lease_until=None if server is None else lease(now),
     )
     conversations.begin_call(call_id, now=now)
     return call_id
@@ -228,6 +230,12 @@ def record_turns(call_id: str, turns: Iterable[SpokenTurn]) -> None:
     CallTurn.insert_many(rows).on_conflict(
         conflict_target=[CallTurn.call, CallTurn.number], preserve=replaced
     ).execute()
+
+
+def turns_of(call_id: str) -> list[StoredTurn]:
+    """The call's turns in the order of their numbers."""
+    turns: Any = CallTurn.select().where(CallTurn.call == call_id).order_by(CallTurn.number)
+    return [_turn(row) for row in turns]
 
 
 def record_analysis(
@@ -322,7 +330,7 @@ def finish_call(
     """Close a call; its stage stays as it was. A call that is closed already keeps its end."""
     if metadata:
         note_metadata(call_id, metadata)
-    VoiceCall.update(ended_at=now, end_reason=reason).where(
+    VoiceCall.update(ended_at=now, end_reason=reason, handle=None).where(
         VoiceCall.id == call_id, VoiceCall.ended_at.is_null()
     ).execute()
 
@@ -330,14 +338,19 @@ def finish_call(
 def renew_leases(call_ids: Collection[str], *, now: datetime) -> list[str]:
     """Go on answering for these calls; returns those that were closed meanwhile, which stay closed."""
     mine = VoiceCall.id.in_(list(call_ids))
-    VoiceCall.update(lease_until=_lease(now)).where(mine, VoiceCall.ended_at.is_null()).execute()
+    VoiceCall.update(lease_until=lease(now)).where(mine, VoiceCall.ended_at.is_null()).execute()
     closed: Any = VoiceCall.select(VoiceCall.id).where(mine, VoiceCall.ended_at.is_null(False))
     return [row.id for row in closed]
 
 
 def close_interrupted(now: datetime, server: str) -> list[str]:
     """When `server` starts: close the calls that it had left open when it was killed, those that began before
-    `now`, and all that nobody answers for; returns their ids. Their holds expire."""
+    `now`, and all that nobody answers for; returns their ids. Their holds expire.
+
+    Where bridges may come back to their calls, what it had left open is theirs to take until its lease runs out.
+    """
+    if current().settings.call_return_seconds:
+        return close_unattended(now)
     left_behind = (VoiceCall.server == server) & (VoiceCall.started_at < now)
     return _interrupt(now, left_behind | _unattended(now))
 
@@ -348,7 +361,8 @@ def close_unattended(now: datetime) -> list[str]:
 
 
 def _unattended(now: datetime) -> Any:
-    return VoiceCall.lease_until.is_null() | (VoiceCall.lease_until <= now)
+    """Of calls that somebody should have; those whose line is lost are left to their bridges (`storage.tenure`)."""
+    return VoiceCall.lost_at.is_null() & (VoiceCall.lease_until.is_null() | (VoiceCall.lease_until <= now))
 
 
 def _interrupt(now: datetime, which: Any) -> list[str]:
@@ -358,14 +372,10 @@ def _interrupt(now: datetime, which: Any) -> list[str]:
         row.id
         for row in found
         # Once more with the row locked: a lease may have been renewed since.
-        if VoiceCall.update(ended_at=now, end_reason=INTERRUPTED, interrupted=True)
+        if VoiceCall.update(ended_at=now, end_reason=INTERRUPTED, interrupted=True, handle=None)
         .where(VoiceCall.id == row.id, still)
         .execute()
     ]
-
-
-def _lease(now: datetime) -> datetime:
-    return now + timedelta(seconds=current().settings.call_lease_seconds)
 
 
 def call_detail(call_id: str, *, consultant: int | None = None) -> CallDetail | None:
@@ -374,10 +384,9 @@ def call_detail(call_id: str, *, consultant: int | None = None) -> CallDetail | 
     if found is None:
         return None
     summary, metadata = found
-    turns: Any = CallTurn.select().where(CallTurn.call == call_id).order_by(CallTurn.number)
     return CallDetail(
         call=summary,
-        turns=tuple(_turn(row) for row in turns),
+        turns=tuple(turns_of(call_id)),
         journal=tuple(journal.entries(call_id)),
         metadata=metadata,
     )

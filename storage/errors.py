@@ -24,6 +24,10 @@ class Overtaken(StorageError):  # noqa: N818 - named for what happened
     """Raised when `still_valid` said no just before COMMIT: everything was rolled back."""
 
 
+class CallTaken(StorageError):  # noqa: N818 - named for what happened
+    """Raised inside a transaction of a call that is no longer whose it was: nothing of it may be written."""
+
+
 class InvalidEntry(StorageError):  # noqa: N818 - named for what happened
     """Raised when a journal entry has an unknown, missing or malformed field, or would store personal
     data."""

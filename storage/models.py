@@ -166,6 +166,10 @@ class VoiceCall(Table):
     """One phone call; `details` is the domain's `metadata`. `server` answers for it while it is open, and says
     so again before `lease_until`.
 
+    `epoch` grows each time somebody takes it (see `storage.tenure`). `lost_at`: when its owner left it without
+    a line, for its bridge to come back; `wanted_at`: when that was first asked of the owner; `hung_up_at`:
+    when the bridge ended it by its own will. `handle`: what its conversation with the model goes on with.
+
     `outcome` is what was last done to a booking in it (storage.results.Outcome), `booking_id` to which.
     `callback_due`: somebody must call back; false once `callback_by` has said, at `callback_at`, that it is done.
     """
@@ -185,6 +189,11 @@ class VoiceCall(Table):
     details = pw.JSONField(column_name="metadata")
     server = pw.TextField(null=True)
     lease_until = InstantField(null=True)
+    epoch = pw.IntegerField(default=1, constraints=[pw.SQL("DEFAULT 1")])
+    lost_at = MillisField(null=True)
+    wanted_at = MillisField(null=True)
+    hung_up_at = MillisField(null=True)
+    handle = pw.TextField(null=True)
     outcome = pw.TextField(null=True)
     booking_id = pw.TextField(null=True)
     callback_due = pw.BooleanField(null=True)

@@ -43,6 +43,12 @@ class StorageSettings(BaseModel):
         le=600,
         description="how long a call is left alone when its server says nothing more of it, in seconds",
     )
+    call_return_seconds: int = Field(
+        default=30,
+        ge=0,
+        le=600,
+        description="how long a call whose line was lost is kept for its bridge to come back, in seconds; 0 not at all",
+    )
     sweep_seconds: float = Field(
         default=60.0,
         gt=0,

@@ -20,6 +20,7 @@ from engine.ports import Clock, Extractor, Mention
 from engine.supervisor import Told
 from engine.turns import Turn
 from fsm.stages import Event, Task
+from storage.tenure import LINE_LOST
 from transport.bridge.line import BridgeLine
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -30,6 +31,7 @@ _ANSWERS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 # How an end of a call is called, by how its reason begins; the rest is "other".
 _ENDS = {
     "hangup": "hangup",
+    LINE_LOST: "connection_lost",
     "hung up by us": "hung_up_by_us",
     "ended by us": "drained",
     "bridge error": "bridge_error",
@@ -50,6 +52,9 @@ class Metrics:
             "vbs_calls_active", "Calls that go on.", registry=kept, multiprocess_mode="livesum"
         )
         self._calls = Counter("vbs_calls", "Calls that have ended, by how.", ["end"], registry=kept)
+        self._lines = Counter(
+            "vbs_lines", "Lines lost, and bridges that came back to their calls.", ["what"], registry=kept
+        )
         self._stages = Counter("vbs_stages", "Stages that calls have entered.", ["stage"], registry=kept)
         self._bookings = Counter("vbs_bookings", "What was written, by task.", ["task"], registry=kept)
         self._refusals = Counter(
@@ -109,13 +114,23 @@ class Metrics:
         self._unplayed.inc(line.unplayed_ms / 1000)
 
     def call_ends(self, end: CallEnd) -> None:
-        """What became of a call."""
-        known = next((name for begins, name in _ENDS.items() if end.reason.startswith(begins)), "other")
-        self._calls.labels(known).inc()
+        """What became of a call, or of its connection."""
+        if end.left:
+            self._lines.labels("lost").inc()
+        else:
+            self._ended(end.reason)
         self._dropped.labels("model").inc(end.dropped_ms / 1000)
         self._barge_ins.inc(end.barge_ins)
         for reason, times in end.rotations.items():
             self._rotations.labels(reason).inc(times)
+
+    def line_returns(self) -> None:
+        """A bridge has come back to its call."""
+        self._lines.labels("returned").inc()
+
+    def given_up(self) -> None:
+        """A call has ended since its bridge did not come back."""
+        self._ended(LINE_LOST)
 
     def analysed(self, told: Told) -> None:
         """What an analysis did; it has been committed."""
@@ -129,6 +144,10 @@ class Metrics:
                 self._bookings.labels(str(Task(entry.task))).inc()
         for refusal in {step.refusal for step in told.analysis.steps if step.refusal is not None}:
             self._refusals.labels("store", refusal.outward.lower()).inc()
+
+    def _ended(self, reason: str) -> None:
+        known = next((name for begins, name in _ENDS.items() if reason.startswith(begins)), "other")
+        self._calls.labels(known).inc()
 
     def timed(self, extractor: Extractor, clock: Clock) -> Timed:
         """`extractor`, its answers timed."""

@@ -62,7 +62,7 @@ def init_app(parts: Parts) -> web.Application:
     app[CLOCK] = parts.clock
     for path, dialect in DIALECTS.items():
         endpoint = BridgeEndpoint(dialect, parts.answer, parts.clock, parts.bridge)
-        app.router.add_get(path, _calls_of(endpoint))
+        app.router.add_get(path, _calls_of(endpoint, refused))
     app.router.add_get("/healthz", _healthz)
     app.router.add_get(NUMBERS, _numbers_of(numbers))
     app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
@@ -141,10 +141,13 @@ async def serve(
             loop.remove_signal_handler(number)
 
 
-def _calls_of(endpoint: BridgeEndpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _calls_of(
+    endpoint: BridgeEndpoint, refused: Callable[[str], None]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         calls = request.app[CALLS]
         if calls.draining:
+            refused("draining")
             return web.json_response({"error": "draining"}, status=503, headers={"Retry-After": "30"})
         return await endpoint.handle(request, calls)
 

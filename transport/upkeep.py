@@ -1,5 +1,6 @@
 """What a server does beside its calls: it goes on answering for them in the store, closes those that nobody answers
-for any more, sweeps holds that have run out, signs the journal, and drops words that have been kept long enough."""
+for any more and those whose bridge did not come back, sweeps holds that have run out, signs the journal, and drops
+words that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -12,12 +13,13 @@ from functools import partial
 
 from engine.faults import where
 from engine.ports import Clock
-from storage import bookings, calls, checkpoints, privacy
+from storage import bookings, calls, checkpoints, privacy, tenure
 from storage.database import Database
 from storage.settings import StorageSettings
 
 _log = logging.getLogger(__name__)
 _RENEWALS_A_LEASE = 3
+_LOOKS_A_RETURN = 10  # how often lost calls are looked for in the time that bridges have to come back
 _RETENTION_EVERY_S = 3600.0
 _CALLS_AT_ONCE = 20  # so that the store is not kept from its calls
 
@@ -38,10 +40,17 @@ async def close_left_behind(database: Database, server: str, started: datetime) 
 
 @asynccontextmanager
 async def upkeep(
-    database: Database, clock: Clock, settings: StorageSettings, live: Collection[str]
+    database: Database,
+    clock: Clock,
+    settings: StorageSettings,
+    live: Collection[str],
+    given_up: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
-    """Keep the store in order while inside. `live` are the ids of the calls of this server, as they come and go."""
-    work = _Upkeep(database, clock, live)
+    """Keep the store in order while inside. `live` are the ids of the calls of this server, as they come and go.
+
+    `given_up` is told of each call that is closed here because its bridge did not come back.
+    """
+    work = _Upkeep(database, clock, live, given_up)
     await work.compare_keys()
     tasks = [
         asyncio.create_task(_repeat(work.sign, clock, settings.checkpoint_minutes * 60), name="checkpoints"),
@@ -51,6 +60,9 @@ async def upkeep(
         ),
         asyncio.create_task(_repeat(work.sweep, clock, settings.sweep_seconds), name="sweeper"),
     ]
+    # Also where bridges may not come back any more: earlier they may have been able to.
+    look = min(settings.sweep_seconds, max(settings.call_return_seconds, _LOOKS_A_RETURN) / _LOOKS_A_RETURN)
+    tasks.append(asyncio.create_task(_repeat(work.give_up, clock, look), name="lost calls"))
     try:
         yield
     finally:
@@ -74,8 +86,10 @@ async def _repeat(work: Callable[[], Awaitable[None]], clock: Clock, every: floa
 
 
 class _Upkeep:
-    def __init__(self, database: Database, clock: Clock, live: Collection[str]) -> None:
-        self._database, self._clock, self._live = database, clock, live
+    def __init__(
+        self, database: Database, clock: Clock, live: Collection[str], given_up: Callable[[], None]
+    ) -> None:
+        self._database, self._clock, self._live, self._given_up = database, clock, live, given_up
         self._lost: set[str] = set()
         self._wordless_before: datetime | None = None
 
@@ -100,6 +114,14 @@ class _Upkeep:
 
         for call_id in await self._database.run(work):
             _log.warning("call %s: no server answers for it any more; closed as interrupted", call_id)
+
+    async def give_up(self) -> None:
+        """End the calls whose bridges did not come back, each in a transaction of its own."""
+        now = self._clock.now()
+        for call_id in await self._database.run(lambda: tenure.not_returned(now)):
+            if await self._database.run(partial(tenure.give_up, call_id, now=now)):
+                self._given_up()
+                _log.info("call %s: ended, its bridge did not come back", call_id)
 
     async def compare_keys(self) -> None:
         """Say when the journal was signed with another key before; that key must then be named to verify it."""

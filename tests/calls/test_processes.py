@@ -40,7 +40,9 @@ def environment(**ours: str) -> dict[str, str]:
 
 
 def emulated(store: Path) -> dict[str, str]:
+    """A server with a store of its own, whose calls are over when their line is lost."""
     return environment(
+        VBS_STORAGE__CALL_RETURN_SECONDS="0",
         VBS_GEMINI__EMULATOR="true",
         VBS_SERVER__PORT="0",
         VBS_SERVER__DRAIN_S="0",

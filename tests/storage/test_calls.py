@@ -140,18 +140,33 @@ def test_calls_of_a_killed_server_are_closed_and_their_holds_expire(store: Store
 LEASE = StorageSettings().call_lease_seconds
 
 
+def nobody_comes_back(store: Store) -> None:
+    """A call whose line is lost is over."""
+    store.database.settings = store.database.settings.model_copy(update={"call_return_seconds": 0})
+
+
 def still_open(store: Store) -> set[str]:
     return {line.id for line in store.do(calls.list_calls) if line.ended_at is None}
 
 
 def test_a_server_that_starts_closes_its_own_calls_and_no_others(store: Store) -> None:
+    nobody_comes_back(store)
     mine, others = open_call(store, server="a"), open_call(store, server="b")
     store.later(seconds=LEASE - 1)
     assert store.do(calls.close_interrupted, store.now, "a") == [mine]
     assert still_open(store) == {others}
 
 
+def test_a_server_that_starts_leaves_its_calls_to_bridges_that_may_come_back(store: Store) -> None:
+    mine = open_call(store, server="a")
+    store.later(seconds=LEASE - 1)
+    assert store.do(calls.close_interrupted, store.now, "a") == []
+    store.later(seconds=1)
+    assert store.do(calls.close_interrupted, store.now, "a") == [mine]
+
+
 def test_a_server_that_starts_leaves_the_calls_alone_that_came_since(store: Store) -> None:
+    nobody_comes_back(store)
     started = store.now
     fresh = open_call(store, server="a")
     assert store.do(calls.close_interrupted, started, "a") == []

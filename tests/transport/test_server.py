@@ -39,7 +39,9 @@ class Model:
         self.heard = bytearray()
 
     @asynccontextmanager
-    async def open(self, prompt: str) -> AsyncIterator["Model"]:
+    async def open(
+        self, prompt: str, *, resume: str | None = None, seed: str | None = None
+    ) -> AsyncIterator["Model"]:
         yield self
 
     async def send_audio(self, pcm: bytes) -> None:

@@ -166,6 +166,7 @@ async def test_nothing_goes_on_afterwards(leased: Store) -> None:
 
 
 async def test_a_server_that_starts_again_closes_what_it_had_left(leased: Store) -> None:
+    leased.database.settings = SETTINGS.model_copy(update={"call_return_seconds": 0})
     clock = VirtualClock()
     mine, others = open_call(leased, "a", clock), open_call(leased, "b", clock)
     await clock.advance(5)

@@ -22,6 +22,7 @@ from transport.settings import BridgeSettings
 
 T = TypeVar("T")
 
+_MEANT = (0, aiohttp.WSCloseCode.OK)  # 0: the closing frame names no code
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -91,15 +92,20 @@ class Connection(ABC):
         except TimeoutError:
             raise MetadataError(f"no metadata within {limit:g} s", code=1008) from None
 
-    async def read(self, line: BridgeLine) -> None:
-        """Hand every frame to `line` until the bridge hangs up. Raises BridgeError for a broken dialect."""
+    async def read(self, line: BridgeLine) -> bool:
+        """Hand every frame to `line` until there are no more; whether the bridge has ended the call.
+
+        It has with the dialect's own word for it, or by closing as one does who is done. Else the connection is
+        lost, and the call may go on over another. Raises BridgeError for a broken dialect.
+        """
         self._heard_at = self._clock.monotonic()
         reading = asyncio.ensure_future(self._read_frames(line))
         watching = asyncio.ensure_future(self._silent_too_long())
         try:
             done, _ = await asyncio.wait({reading, watching}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                task.result()  # raises what it raised
+            return await reading
         finally:
             for task in (reading, watching):
                 task.cancel()
@@ -147,10 +153,9 @@ class Connection(ABC):
             self._allowance.spend(len(frame.data))
         return frame
 
-    async def _read_frames(self, line: BridgeLine) -> None:
+    async def _read_frames(self, line: BridgeLine) -> bool:
         tcp = self._request.transport.get_extra_info("socket") if self._request.transport else None
-        goes_on = True
-        while goes_on:
+        while True:
             frame = await self._frame()
             self._heard_at = self._clock.monotonic()
             self._check(frame)
@@ -159,11 +164,16 @@ class Connection(ABC):
                     tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             if frame.type is aiohttp.WSMsgType.BINARY:
                 goes_on = self.take_binary(frame.data, line)
+            elif frame.type is aiohttp.WSMsgType.TEXT:
+                goes_on = self.take_text(frame.data, line)
             else:
-                goes_on = frame.type is aiohttp.WSMsgType.TEXT and self.take_text(frame.data, line)
+                return frame.type is aiohttp.WSMsgType.CLOSE and frame.data in _MEANT
+            if not goes_on:
+                return True
 
     def _check(self, frame: aiohttp.WSMessage) -> None:
-        if frame.type is aiohttp.WSMsgType.ERROR:
+        """Raises BridgeError for what is no frame; a connection that broke is none of the bridge's faults."""
+        if frame.type is aiohttp.WSMsgType.ERROR and isinstance(frame.data, aiohttp.WebSocketError):
             error = frame.data
             if getattr(error, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
                 limit = self.settings.max_message_bytes

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from engine.faults import where
 from engine.ports import Clock, Line
+from storage.tenure import LINE_LOST
 from transport.bridge.calls import ActiveCalls
 from transport.bridge.connection import Connection
 from transport.bridge.line import BridgeLine
@@ -77,15 +78,17 @@ class BridgeEndpoint:
 
     async def _read(self, connection: Connection, line: BridgeLine, call_id: str) -> None:
         """Pass on what the bridge sends until its call ends; what it does wrong ends it at once."""
-        reason, code = "hangup", aiohttp.WSCloseCode.OK
+        reason, code, lost = LINE_LOST, aiohttp.WSCloseCode.OK, True
         try:
-            await connection.read(line)
+            if await connection.read(line):
+                reason, lost = "hangup", False
         except BridgeError as error:
-            reason, code = f"bridge error: {error}", aiohttp.WSCloseCode(error.code)
+            reason, code, lost = f"bridge error: {error}", aiohttp.WSCloseCode(error.code), False
             log.warning("call %s: ended, the bridge broke its dialect: %s", call_id, error)
         except Exception as error:
-            reason, code = f"bridge error: {type(error).__name__}", aiohttp.WSCloseCode.INTERNAL_ERROR
+            reason, lost = f"bridge error: {type(error).__name__}", False
+            code = aiohttp.WSCloseCode.INTERNAL_ERROR
             log.error("call %s: ended, reading from the bridge failed: %s", call_id, where(error))
         finally:
-            line.over(reason)
+            line.over(reason, lost=lost)
         await connection.close(code, reason)

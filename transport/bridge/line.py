@@ -93,11 +93,11 @@ class BridgeLine:
         if not self._over:
             self._put(Dtmf(digit))
 
-    def over(self, reason: str) -> None:
-        """The call is over; only the first reason counts."""
+    def over(self, reason: str, *, lost: bool = False) -> None:
+        """The call is over, or its connection `lost`; only the first reason counts."""
         if not self._over:
             self._over = True
-            self._put(HungUp(reason))
+            self._put(HungUp(reason, lost))
             self.ended.set()
 
     async def run_playout(self) -> None:
@@ -169,6 +169,10 @@ class BridgeLine:
             self.over("ended by us")
             await self._playout.send_kill()
             await self._bridge.disconnect()
+
+    def leave(self) -> None:
+        """Take nothing more from the bridge; its phone call goes on."""
+        self.over("gone over to another connection")
 
     def _put(self, event: LineEvent) -> None:
         self._inbox.append(event)

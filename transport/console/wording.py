@@ -80,6 +80,7 @@ OUTCOMES: Mapping[str, str] = {
     "scaduto": "slot tenuto troppo a lungo",
     "fallito": "non riuscito",
     "errore_interno": "errore interno",
+    "linea_tornata": "la linea è tornata",
     "dati_cancellati": "dati personali cancellati su richiesta",
     "parole_cancellate": "parole cancellate, passato il tempo di conservazione",
 }

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from engine.resumption import LINE_IS_BACK
 from fsm.booking import NOT_FROM_THIS_STAGE, BookingMachine
 from rules.facts import FACTS
 from rules.messages import NOTICES
@@ -141,6 +142,7 @@ def test_every_guard_outcome_and_notice_has_its_words() -> None:
     assert set(wording.OUTCOMES) == {
         *FACTS["outcome"].values,
         "errore_interno",
+        LINE_IS_BACK,
         privacy.ON_REQUEST,
         privacy.AFTER_A_TIME,
     }
