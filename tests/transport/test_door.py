@@ -40,7 +40,7 @@ def pages(app: web.Application) -> None:
 async def server(*, locked: bool = True, most: int = 300) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     tokens = BridgeTokens(TOKEN) if locked else None
     bridge = BridgeSettings(max_calls=most, close_timeout_s=0.5)
-    app = init_app(Parts(answer, SystemClock(), bridge, pages, tokens))
+    app = init_app(Parts(answer, SystemClock(), bridge, pages=pages, tokens=tokens))
     async with running(app, LOCAL) as address, aiohttp.ClientSession() as session:
         yield address, session
 

@@ -19,7 +19,7 @@ from tests.clocks import VirtualClock
 from transport.bridge.metadata import CallMetadata
 from transport.clock import SystemClock
 from transport.metrics import Metrics
-from transport.server import Parts, init_app, running
+from transport.server import CALLS, Parts, init_app, running
 from transport.settings import BridgeSettings, ServerSettings
 from transport.tokens import BridgeTokens
 
@@ -153,6 +153,10 @@ async def test_calls_and_refusals_over_a_real_socket() -> None:
             async with session.get(f"{address}/bridge/fork", headers=bearer) as full:
                 assert full.status == 503
         await active(0)
+        app[CALLS].draining = True
+        async with session.get(f"{address}/bridge/fork", headers=bearer) as draining:
+            assert (draining.status, draining.headers["Retry-After"]) == (503, "30")
         found = await fetched()
+        assert found['vbs_refusals_total{by="door",reason="draining"}'] == 1
         assert found['vbs_refusals_total{by="door",reason="no_token"}'] == 1
         assert found['vbs_refusals_total{by="door",reason="too_many_calls"}'] == 1
