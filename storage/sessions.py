@@ -52,15 +52,18 @@ def begin(
     return key
 
 
-def find(key: str, *, now: datetime, idle: timedelta) -> tuple[int, UserRecord] | None:
-    """The session's id and whose it is; None when there is none, it is over, or its user is disabled."""
+def find(key: str, *, now: datetime, idle: timedelta, used: bool = True) -> tuple[int, UserRecord] | None:
+    """The session's id and whose it is; None when there is none, it is over, or its user is disabled.
+
+    `used`: somebody asks, and not a page by itself; only that keeps the session from being idle.
+    """
     row: Any = UserSession.get_or_none(UserSession.digest == digest(key))
     if row is None or row.ends_at <= now or row.seen_at <= now - idle:
         return None
     user = by_id(row.user_id)
     if user is None or user.disabled_at is not None:
         return None
-    if now - row.seen_at >= _SEEN_EVERY:
+    if used and now - row.seen_at >= _SEEN_EVERY:
         UserSession.update(seen_at=now).where(UserSession.id == row.id).execute()
     return int(row.id), user
 

@@ -17,11 +17,12 @@ def page(
 ) -> web.Response:
     """The page that `template` makes of `context`.
 
-    Every template has `viewer`, `session` (its id, or None) and `form_token` too.
+    Every template has `viewer`, `session` (its id, or None), `here` (the path) and `form_token` too.
     """
     given = {
         "viewer": request.get(VIEWER),
         "session": request.get(SESSION),
+        "here": request.path,
         "form_token": forms.token(request),
         **context,
     }

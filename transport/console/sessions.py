@@ -44,7 +44,9 @@ class Sessions:
         key = self._key(request)
         if key is None:
             return None
-        found = await self.database.run(lambda: sessions.find(key, now=self.now(), idle=self.settings.idle))
+        found = await self.database.run(
+            lambda: sessions.find(key, now=self.now(), idle=self.settings.idle, used=_by_somebody(request))
+        )
         if found is None:
             return None
         session, user = found
@@ -85,3 +87,8 @@ class Sessions:
     def _key(request: web.Request) -> str | None:
         key = cookies.read(request, _COOKIE)
         return key if key is not None and _WELL_FORMED.fullmatch(key) else None
+
+
+def _by_somebody(request: web.Request) -> bool:
+    """Whether a person asks; a page that follows a call asks for itself again by script."""
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"

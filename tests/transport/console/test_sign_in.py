@@ -211,6 +211,17 @@ async def test_a_session_ends_when_nobody_asks_and_after_a_time_in_any_case(
     assert found is still
 
 
+async def test_a_page_that_asks_by_itself_does_not_keep_one_signed_in(house: House) -> None:
+    await house.add("Ada")
+    page = house.browser()
+    await sign_in(page)
+    for expected in (200, 200, 303):
+        await house.clock.advance(14 * 60)
+        by_script = {"Sec-Fetch-Mode": "cors"}
+        answered = await page.get("/account", headers=by_script, allow_redirects=False)
+        assert answered.status == expected
+
+
 async def test_a_disabled_user_is_out_at_once_and_stays_out(house: House, database: Database) -> None:
     await house.add("Ada")
     await house.add("Bea", Role.REVISORE)
