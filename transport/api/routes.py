@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+import orjson
 from aiohttp import web
 
 from engine.chat import Chats
@@ -11,10 +12,13 @@ from engine.ports import Clock
 from storage.database import Database
 from transport.api.conversations import Conversations
 from transport.api.entrance import Entrance
+from transport.api.openapi import document
 from transport.api.operations import Operation, add_to
 from transport.api.problems import as_problems
 from transport.api.settings import ApiSettings
 from transport.api.tools import Tools
+
+DOCUMENT = "/v1/openapi.json"
 
 
 def operations(database: Database, chats: Chats, clock: Clock) -> Sequence[Operation]:
@@ -28,5 +32,16 @@ def add_api(
     """Add /v1. Without a key in the store nobody comes in."""
     entrance = Entrance(database, clock, settings)
     app.middlewares.insert(0, as_problems())
-    for operation in operations(database, chats, clock):
+    known = operations(database, chats, clock)
+    for operation in known:
         add_to(app, operation, entrance, settings.max_body_bytes)
+    app.router.add_get(DOCUMENT, _answering(orjson.dumps(document(known))))
+
+
+def _answering(body: bytes) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """It says nothing that the sources do not, so no key is asked for it."""
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, content_type="application/json")
+
+    return handle
