@@ -51,6 +51,11 @@ def add(integration: str, scopes: Collection[str], *, now: datetime) -> str:
     return f"{PREFIX}_{name}_{secret}"
 
 
+def could_be(written: str) -> bool:
+    """Whether this has the form of a key, so that the store need be asked."""
+    return _WRITTEN.fullmatch(written) is not None
+
+
 def known_by(written: str) -> Key | None:
     """The key in force that was shown; in the same time whatever is wrong with it."""
     match = _WRITTEN.fullmatch(written)

@@ -18,7 +18,7 @@ class _Bucket:
 class Rates:
     """Of one process. Each who asks has a bucket of `burst`, which fills up at `per_minute`."""
 
-    def __init__(self, clock: Clock, *, per_minute: int, burst: int) -> None:
+    def __init__(self, clock: Clock, *, per_minute: float, burst: int) -> None:
         self._clock, self._per_s, self._burst = clock, per_minute / 60, float(burst)
         self._buckets: dict[str, _Bucket] = {}
 
@@ -29,11 +29,6 @@ class Rates:
             return (1 - bucket.left) / self._per_s
         bucket.left -= 1
         return 0.0
-
-    def wait(self, who: str) -> float:
-        """As `take`, without counting."""
-        bucket = self._filled(who)
-        return 0.0 if bucket.left >= 1 else (1 - bucket.left) / self._per_s
 
     def _filled(self, who: str) -> _Bucket:
         now = self._clock.monotonic()

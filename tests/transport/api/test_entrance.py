@@ -10,10 +10,8 @@ import pytest
 from storage import api_keys
 from storage.database import Database
 from storage.errors import StoreUnavailable
-from tests.engine.written import Hands
 from tests.transport.api.desk import Shop, key_of, served
 from transport.api.settings import ApiSettings
-from transport.rates import Rates
 
 BOOKING = "/v1/conversations/c-1/booking"
 MESSAGES = "/v1/conversations/c-1/messages"
@@ -64,12 +62,6 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_again(database: Da
         assert [(await shop.ask("GET", BOOKING))[0] for _ in range(2)] == [200, 429]
 
 
-async def test_whoever_shows_wrong_keys_without_end_is_not_looked_up_any_more(shop: Shop) -> None:
-    wrong = replace(shop, key="wrong")
-    answers = [(await wrong.ask("GET", BOOKING))[0] for _ in range(61)]
-    assert answers == [401] * 60 + [429]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "given", "status", "name"),
     [
@@ -114,15 +106,3 @@ async def test_what_fails_inside_is_told_without_saying_what(
         patch.setattr(api_keys, "known_by", raising(StoreUnavailable("away")))
         status, answer = await shop.ask("GET", BOOKING)
     assert (status, problem(answer)) == (503, "store-unavailable")
-
-
-async def test_those_who_ask_rarely_are_forgotten_first() -> None:
-    clock = Hands()
-    rates = Rates(clock, per_minute=60, burst=1)
-    for number in range(10_001):
-        assert rates.take(f"address {number}") == 0
-        await clock.sleep(0.0001)
-    assert rates.take("address 10000") > 0
-    assert rates.wait("address 10000") > 0
-    await clock.sleep(1)
-    assert rates.wait("address 10000") == 0
