@@ -43,7 +43,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Runs `main.py users …` with a line on standard input: exit status, what was printed, and what complained about."""
+    """Runs `main.py users …` with a line on standard input: exit status, what was printed, what it complained of."""
 
     def run(*words: str, typed: str = f"{PASSWORD}\n") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))

@@ -9,6 +9,7 @@ from aiohttp import web
 from storage import sessions, users
 from storage.users import Role, UserError
 from transport.console.access import anybody
+from transport.console.lockout import Lockout
 from transport.console.page import page
 from transport.console.passwords import Passwords, TooBusy, weakness
 from transport.console.sessions import Sessions
@@ -27,8 +28,8 @@ def first_path(settings: ConsoleSettings, *, now: datetime) -> str | None:
 class FirstAccess:
     """The page behind the link: it takes a name and a password, makes an amministratore of them, and signs in."""
 
-    def __init__(self, sessions: Sessions, passwords: Passwords) -> None:
-        self._sessions, self._passwords = sessions, passwords
+    def __init__(self, sessions: Sessions, passwords: Passwords, lockout: Lockout) -> None:
+        self._sessions, self._passwords, self._lockout = sessions, passwords, lockout
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -64,19 +65,20 @@ class FirstAccess:
             return refused("busy")
         place = self._sessions.place(request)
 
-        def work() -> str | None:
+        def work() -> tuple[int, str] | None:
             now = self._sessions.now()
             if not sessions.use_first_link(key, now=now):
                 return None
             user = users.add(name, stored, [Role.AMMINISTRATORE], now=now)
-            return self._sessions.begin(user.id, place)
+            return user.id, self._sessions.begin(user.id, place)
 
         try:
-            session = await self._sessions.database.run(work)
+            made = await self._sessions.database.run(work)
         except UserError:
             return refused("name")
-        if session is None:
+        if made is None:
             return page(request, "first_access_over.html", {}, status=404)
         response = web.Response(status=303, headers={"Location": "/"})
-        self._sessions.give(request, response, session)
+        self._sessions.give(request, response, made[1])
+        self._lockout.know(request, response, made[0])
         return response

@@ -42,7 +42,7 @@ class SignIn:
         app.router.add_get(SIGN_IN, self.form)
         app.router.add_post(SIGN_IN, self.enter)
         app.router.add_post("/esci", self.leave)
-        FirstAccess(self._sessions, self._passwords).add_to(app)
+        FirstAccess(self._sessions, self._passwords, self._lockout).add_to(app)
         Account(self._sessions, self._passwords, self._lockout).add_to(app)
 
     @anybody

@@ -388,6 +388,7 @@ async def test_the_first_link_makes_who_administers_once(house: House, database:
     answered = await post(page, link, link, **given)
     assert (answered.status, answered.headers["Location"]) == (303, "/")
     assert await inside(page)
+    assert "noto" in page.session.cookie_jar.filter_cookies(page.make_url("/")), "known from now on"
     (user,) = await database.run(users.users)
     assert (user.name, user.roles) == ("ada", {Role.AMMINISTRATORE})
     late = house.browser()
