@@ -668,8 +668,20 @@ def db_status(settings: Settings, _: argparse.Namespace) -> int:
 def db_consultant(settings: Settings, told: argparse.Namespace) -> int:
     """Add a consultant: somebody whose time is booked."""
     agenda = AgendaSettings(weekly_hours=read_hours(told.hours)) if told.hours else AgendaSettings()
-    number = _in_store(settings, lambda: people.add_consultant(told.name, agenda, zone=told.zone))
+    transfer = _phone(told.transfer) if told.transfer else None
+    number = _in_store(
+        settings,
+        lambda: people.add_consultant(told.name, agenda, zone=told.zone, transfer_number=transfer),
+    )
     print(f"consultant {number}")
+    return 0
+
+
+def db_transfer(settings: Settings, told: argparse.Namespace) -> int:
+    """Set the number at which a person answers callers who ask for one, or take it away."""
+    number = None if told.number == "none" else _phone(told.number)
+    _in_store(settings, lambda: people.set_transfer_number(told.consultant or _only_consultant(), number))
+    print("no calls are transferred" if number is None else f"calls are transferred to {number}")
     return 0
 
 
@@ -765,6 +777,7 @@ def rules_facts(_: Settings, told: argparse.Namespace) -> int:
     for columns, rows in (
         (facts_page.FACT_COLUMNS, facts_page.fact_rows()),
         (facts_page.EVENT_COLUMNS, facts_page.event_rows()),
+        (facts_page.COMMAND_COLUMNS, facts_page.command_rows()),
     ):
         table = Table(*columns)
         for row in rows:
@@ -1112,6 +1125,13 @@ def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argp
         metavar="LINE",
         help="opening hours, may be repeated (default: 'lun-ven 09:00-13:00 14:00-18:00')",
     )
+    consultant.add_argument(
+        "--transfer",
+        metavar="NUMBER",
+        help="where a person answers callers who ask for one (default: nowhere)",
+    )
+    transfer = command("transfer", db_transfer, store)
+    transfer.add_argument("number", metavar="NUMBER", help="the number, or none")
     client = command("client", db_client, store)
     client.add_argument("name", metavar="NAME")
     client.add_argument("phone", metavar="PHONE")
@@ -1123,7 +1143,7 @@ def _add_store_commands(db: argparse.ArgumentParser, command: Callable[..., argp
         "--at", type=_instant, metavar="ISO", help="when, local unless it says a zone (default: now)"
     )
     call.add_argument("--purpose", help="what the call is about, told to the assistant")
-    for command_of_one in (client, call):
+    for command_of_one in (client, call, transfer):
         command_of_one.add_argument(
             "--consultant", type=int, metavar="ID", help="whose agenda (default: the only one there is)"
         )

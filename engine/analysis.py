@@ -20,6 +20,8 @@ from engine.understanding.reading import read
 from fsm.booking import BookingMachine, BookingModel, Transition
 from fsm.journal import Journal, JournalEntry
 from fsm.stages import Event, Stage, Task
+from rules.decider import Decision
+from rules.facts import CALL_BACK, TRANSFER
 from storage.results import Lead, Refusal
 
 # How a refusal of the store is called among the facts.
@@ -59,7 +61,9 @@ class Step:
 
 @dataclass(slots=True)
 class Analysis:
-    """What an analysis came to. `wait`: a valid yes, but later speech is not yet understood; nothing was done."""
+    """What an analysis came to. `wait`: a valid yes, but later speech is not yet understood; nothing was done.
+
+    `command`: what is to be done with the call itself; `stays`: what was to be done with it before is not."""
 
     state: State
     reading: Reading
@@ -69,6 +73,8 @@ class Analysis:
     notices: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     changes: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    command: str | None = None
+    stays: bool = False
     wait: bool = False
 
 
@@ -153,6 +159,7 @@ class _Run:
         self.fired: set[str] = set()
         self.steps: list[Step] = []
         self.notices: list[str] = []
+        self.command: str | None = None
 
     def run(self, *, counts: bool) -> Analysis:
         if counts:
@@ -161,10 +168,10 @@ class _Run:
         while True:
             decision = self.rulebook.decider.decide(facts, self.fired)
             if decision.event is None:
-                self.notices += decision.notices
+                self._tell(decision)
                 break
             self.fired.add(decision.event)
-            self._fire(Event(decision.event), facts, decision.rule or "", decision.why, decision.notices)
+            self._fire(Event(decision.event), facts, decision)
             facts = self._facts()
         return Analysis(
             state=State(self.held, self.model.stage, self.model.task, self.before.analyses + 1),
@@ -175,16 +182,25 @@ class _Run:
             notices=self.notices,
             texts=[] if self.call_over else self._texts(),
             changes=changes_between(self.before.held, self.held),
+            command=self.command,
+            stays=self.reading.stays,
         )
 
-    def _fire(
-        self, event: Event, facts: Mapping[str, object], rule: str, why: str, notices: tuple[str, ...]
-    ) -> None:
+    def _tell(self, decision: Decision) -> None:
+        """Notices and command of a decision; the first command of an analysis counts."""
+        self.notices += decision.notices
+        command = self.command or decision.command
+        if command == TRANSFER and not self.conversation.transfer:
+            command = CALL_BACK
+        self.command = command
+        self.held.callback_requested |= command == CALL_BACK
+
+    def _fire(self, event: Event, facts: Mapping[str, object], decision: Decision) -> None:
         slot_lost = not self._prepare(event)
         evidence = self.known.evidence(self.model.task, self.hold, committed=self.committed)
-        result = self.machine.fire(event, evidence, rule=rule, why=why)
+        result = self.machine.fire(event, evidence, rule=decision.rule or "", why=decision.why)
         if isinstance(result, Transition):
-            self.notices += notices
+            self._tell(decision)
             self._effect(event)
         elif event is Event.COMPLETA and self.model.stage is Stage.RACCOLTA_DATI:
             self._release()
@@ -192,7 +208,7 @@ class _Run:
             self._lose_time()
             # Complete details that have lost their slot are not complete any more.
             self.reading.correction |= event is Event.CONFERMA
-        told = notices if isinstance(result, Transition) else ()
+        told = decision.notices if isinstance(result, Transition) else ()
         self.steps += [Step(entry, facts, self.outcome, self.refusal, told) for entry in self.entries]
         self.entries.clear()
 

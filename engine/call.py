@@ -19,6 +19,7 @@ from engine.ports import (
     Audio,
     CallerWords,
     Clock,
+    Command,
     Dtmf,
     HungUp,
     Line,
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.05
 _LAST_TRIES = 3
 _ALIVE = timedelta(seconds=0.5)
+_JUDGED_WITHIN_S = 0.5
+
+TRANSFERRED = "transferred"
 
 Record = Callable[[Turn], Awaitable[None]]
 
@@ -68,7 +72,8 @@ class CallEnd:
 class Call:
     """One phone call. `run` returns once it is over, its last analysis done and the model's session closed.
 
-    `prompt` is the model's system instruction. `record` gets every turn that is new or has changed, before it
+    `prompt` is the model's system instruction. `transfer_to`: the number (E.164) of a person to whom it may be handed,
+    where the line can. `record` gets every turn that is new or has changed, before it
     is analysed. `handle` is what an earlier conversation with the model is taken up again with; `keep_handle`
     gets each newer one, and must not wait. `resumed` is what the call has behind it when it goes on over a new
     line. `may_return`: a line that breaks may be followed by another, so that the call is left and not ended.
@@ -86,6 +91,7 @@ class Call:
         clock: Clock,
         settings: EngineSettings,
         record: Record | None = None,
+        transfer_to: str | None = None,
         handle: str | None = None,
         keep_handle: Callable[[str], None] | None = None,
         resumed: Resumption | None = None,
@@ -94,7 +100,7 @@ class Call:
         self._id = call_id
         self._line = line
         self._supervisor, self._detector, self._clock, self._settings = supervisor, detector, clock, settings
-        self._record_turn = record
+        self._record_turn, self._transfer_to = record, transfer_to
         self._resumed, self._may_return = resumed, may_return
         before = resumed.turns if resumed else ()
         self._numbers = itertools.count(1 + max((turn.number for turn in before), default=0))
@@ -120,7 +126,7 @@ class Call:
             keep_handle=keep_handle,
         )
         self._notices = Notices(
-            self._link, clock, quiet=self.quiet, hung_up=lambda: self._end("hung up by us")
+            self._link, clock, quiet=self.quiet, settled=self._settled, carry_out=self._carry_out
         )
         self._replays = Replays()
         # the caller
@@ -150,6 +156,7 @@ class Call:
         self._due_with_words = False
         self._final = False
         # the end
+        self._handed_over: str | None = None  # to whom
         self._over = asyncio.Event()
         self._reason = ""
         self._left = False  # this connection ends, but not the call
@@ -211,7 +218,7 @@ class Call:
                 self._line.leave()
                 self._unhear()
             else:
-                await self._line.hang_up()
+                await self._let_go()
             await self._until_transcribed(stop=lambda: not self._link.open or self._hurried)
             self._final = True
             self._due.set()
@@ -359,6 +366,27 @@ class Call:
     def _give_up(self) -> None:
         """There is no model to talk with the caller, and none will come."""
         self._end("model unreachable")
+
+    async def _let_go(self) -> None:
+        if self._handed_over is None:
+            await self._line.hang_up()
+        else:
+            await self._line.transfer(self._handed_over)
+
+    def _carry_out(self, command: Command) -> None:
+        if command is Command.TRANSFER and self._line.transfers:
+            self._handed_over = self._transfer_to
+        self._end("hung up by us" if self._handed_over is None else TRANSFERRED)
+
+    def _settled(self) -> bool:
+        """Nobody speaks, and nothing that the caller has said is still to be judged; if something is, it soon is."""
+        if not self.quiet() or self._wordless(self._clock.now()):
+            return False
+        if any(turn.number in self._new and turn.speaker is Speaker.CALLER for turn in self._transcript):
+            if self._due_at is None:
+                self._ask_analysis_within(_JUDGED_WITHIN_S)
+            return False
+        return True
 
     def prompted(self) -> None:
         """The model is told something (engine.model_link.Talk)."""
@@ -542,7 +570,7 @@ class Call:
             self._unheard_told, self._carried_over = unheard, False
             known = {turn.number: turn for turn in self._transcript}
             self._new -= {turn.number for turn in turns if known.get(turn.number) == turn}
-        self._notices.add(() if call_over else result.notices, hang_up=result.hang_up)
+        self._notices.add(() if call_over else result.notices, command=result.command, stays=result.stays)
         return not result.again
 
     async def _record(self) -> None:

@@ -14,6 +14,7 @@ class Conversation:
 
     `id` names it in the store and owns its hold; `call_id` is the stored call, None outside of calls.
     `client_id` is set for a registered client. `source` is the channel that bookings are said to come by.
+    `transfer`: the call can be handed to a person.
     """
 
     id: str
@@ -23,3 +24,4 @@ class Conversation:
     caller: CallerKnown
     client_id: int | None = None
     source: str = "voice_call"
+    transfer: bool = False

@@ -38,6 +38,7 @@ class Evidence:
     answers: tuple[Answer, ...] = ()
     call_over: bool = False
     unheard: bool = False
+    transfer: bool = False
 
     def agenda(self, free: frozenset[Slot]) -> Agenda:
         """The agenda that was seen, with these free starts."""

@@ -112,6 +112,7 @@ class Known:
             "correction": reading.correction,
             "drop": reading.drop,
             "human": reading.human,
+            "transfer": self.conversation.transfer,
             "missing": len(missing),
             "first_missing": next((word for name, word in _ITALIAN.items() if name in missing), "nessuno"),
             "given": self.given(task),

@@ -89,6 +89,13 @@ class Line(Protocol):
     async def drained(self, turn: int) -> bool:
         """Wait until the ended turn was played whole (True), was flushed, or was played but for its end (False)."""
 
+    @property
+    def transfers(self) -> bool:
+        """Whether it can hand the call to another number."""
+
+    async def transfer(self, number: str) -> None:
+        """Hand the call to `number` (E.164), which ends our part of it."""
+
     async def hang_up(self) -> None:
         """End the call from our side."""
 
@@ -242,17 +249,26 @@ class LiveModelError(Exception):
 # --- The supervisor ---------------------------------------------------------------------------------------
 
 
+class Command(StrEnum):
+    """What the call is told to do with itself."""
+
+    TRANSFER = "transfer"
+    HANG_UP = "hang_up"
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
     """What an analysis asks of the call.
 
     `notices` are told in order; `again`: it was overtaken or must wait for words, so its new turns count as
-    not analysed; `hang_up`: end the call once the notices were told.
+    not analysed; `command`: what to do with the call once the notices were told; `stays`: a command that was not
+    carried out yet is not wanted any more.
     """
 
     notices: tuple[str, ...] = ()
     again: bool = False
-    hang_up: bool = False
+    command: Command | None = None
+    stays: bool = False
 
 
 class Supervisor(Protocol):

@@ -172,6 +172,8 @@ class _ExpectedBooking(_Model):
 class _Expected(_Model):
     bookings: tuple[_ExpectedBooking, ...] = ()
     stage: Stage | None = None
+    command: Literal["trasferisci", "riaggancia", "richiama"] | None = None
+    callback: bool | None = None
     cancelled: tuple[_ExpectedCancelled, ...] | None = None
 
 
@@ -190,6 +192,7 @@ class _Extractor(_Model):
 class Dialogue(_Model):
     """A written dialogue. Times of the agenda and of what is expected are local to Europe/Rome.
 
+    `transfer`: the call can be handed to a person.
     `extractor`: what the extraction model would find in it; without it, it finds nothing that we do not.
     """
 
@@ -198,6 +201,7 @@ class Dialogue(_Model):
     turns: tuple[_Turn, ...]
     caller: _Caller
     agenda: _Agenda = Field(default_factory=_Agenda)
+    transfer: bool = False
     extractor: _Extractor | None = None
     expect: _Expected = Field(default_factory=_Expected)
 
@@ -220,6 +224,8 @@ class Outcome:
     cancelled: list[dict[str, Any]]
     transitions: list[dict[str, Any]]
     notices: list[str]
+    commands: list[str]
+    callback: bool
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -238,6 +244,8 @@ class Outcome:
             "cancelled": self.cancelled,
             "transitions": self.transitions,
             "notices": self.notices,
+            "commands": self.commands,
+            "callback": self.callback,
             "passed": self.passed,
             "problems": self.problems,
         }
@@ -476,7 +484,10 @@ def _set_stage(dialogue: Dialogue, now: datetime) -> tuple[Conversation, list[Bo
         now=now,
     )
     known = CallerKnown(caller.kind, caller.direction, line)
-    return Conversation(call_id, call_id, consultant, ZONE, known, client_id), existing
+    conversation = Conversation(
+        call_id, call_id, consultant, ZONE, known, client_id, transfer=dialogue.transfer
+    )
+    return conversation, existing
 
 
 def _instant(local: datetime) -> datetime:
@@ -522,6 +533,8 @@ def _outcome(
             for told_turn, step in _steps(told)
         ],
         notices=[notice for one in told for notice in one.analysis.notices],
+        commands=[one.analysis.command for one in told if one.analysis.command is not None],
+        callback=state.held.callback_requested,
     )
     outcome.problems.extend(_problems(dialogue.expect, outcome))
     return outcome
@@ -546,6 +559,10 @@ def _problems(expected: _Expected, outcome: Outcome) -> list[str]:
     problems = []
     if expected.stage is not None and expected.stage != outcome.stage:
         problems.append(f"stage is {outcome.stage}, expected {expected.stage}")
+    if expected.command is not None and expected.command not in outcome.commands:
+        problems.append(f"commands are {outcome.commands}, expected {expected.command}")
+    if expected.callback not in (None, outcome.callback):
+        problems.append(f"callback is {outcome.callback}, expected {expected.callback}".lower())
     missing, left = _compared(outcome.bookings, expected.bookings)
     problems += [f"missing booking: {_described(wanted)}" for wanted in missing]
     problems += [f"unexpected booking: {b['kind']} {b['start']}" for b in left]

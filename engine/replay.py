@@ -30,7 +30,7 @@ from storage.results import Lead, Refusal
 
 _HOLD = timedelta(minutes=15)
 _NO_DECISIONS = ("errore_interno", LINE_IS_BACK)  # outcomes of entries that no rule has decided
-_COMPARED = ("event", "from", "to", "rule", "guard", "outcome", "refusal", "notices", "facts")
+_COMPARED = ("event", "from", "to", "rule", "guard", "outcome", "refusal", "notices", "command", "facts")
 
 Step = Mapping[str, Any]
 
@@ -132,7 +132,7 @@ class _Replay:
             raise NotOnRecordError(f"the words of {len(lost)} of its turns are not on record")
         self._desk.begin(evidence, self._free)
         analysis = analyse(
-            self._conversation,
+            replace(self._conversation, transfer=evidence.transfer),
             self._rulebook(record.rules),
             self._state,
             Transcript([self._turns[number] for number in evidence.order]),
@@ -276,12 +276,20 @@ def decided_steps(analysis: Analysis) -> list[Step]:
             "outcome": step.outcome,
             "refusal": None if step.refusal is None else str(step.refusal),
             "notices": list(analysis.notices) if index == last else [],
+            "command": analysis.command if index == last else None,
             "facts": _plain(step.facts),
         }
         for index, step in enumerate(analysis.steps)
     ]
-    if not analysis.steps and analysis.notices:
-        steps.append({"event": None, "notices": list(analysis.notices), "facts": _plain(analysis.facts)})
+    if not analysis.steps and (analysis.notices or analysis.command):
+        steps.append(
+            {
+                "event": None,
+                "notices": list(analysis.notices),
+                "command": analysis.command,
+                "facts": _plain(analysis.facts),
+            }
+        )
     return steps
 
 

@@ -140,7 +140,8 @@ def _step(step: Step | None) -> str:
     if step is None:
         return "nothing"
     if step.get("event") is None:
-        return f"only told {', '.join(step.get('notices') or ())}"
+        command = [f"command {step['command']}"] if step.get("command") else []
+        return f"only told {', '.join([*(step.get('notices') or ()), *command])}"
     refused = f", refused by {step['guard']}" if step.get("guard") else ""
     return f"{step['event']} (rule {step.get('rule')}){refused}"
 

@@ -45,6 +45,7 @@ class Moment:
     guard: str | None
     notices: tuple[str, ...]
     why: str = field(compare=False)
+    command: str | None = None
 
     def __str__(self) -> str:
         if self.event is None:
@@ -54,6 +55,7 @@ class Moment:
         else:
             done = f"{self.source}, {self.event!r} refused by {self.guard}"
         told = f", told {', '.join(self.notices)}" if self.notices else ""
+        told += f", command {self.command}" if self.command else ""
         return f"{done}{told}   [rule {self.rule}: {self.why}]"
 
 
@@ -155,10 +157,19 @@ def _moments(told: Told, decided: Sequence[Decision]) -> Iterator[Moment]:
                 entry.guard,
                 step.notices,
                 entry.why,
+                decision.command if entry.guard is None else None,
             )
         elif decision.rule is not None:
             yield Moment(
-                told.last_turn, decision.rule, None, stage, stage, None, decision.notices, decision.why
+                told.last_turn,
+                decision.rule,
+                None,
+                stage,
+                stage,
+                None,
+                decision.notices,
+                decision.why,
+                decision.command,
             )
 
 

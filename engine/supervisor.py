@@ -16,15 +16,17 @@ from engine.details import Accumulator, Slot
 from engine.evidence import Evidence, Words, written_slots
 from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
-from engine.ports import AnalysisResult, Extractor, Mention, Store
+from engine.ports import AnalysisResult, Command, Extractor, Mention, Store
 from engine.recap import nudge, recap
 from engine.rulebook import Rulebook
 from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
 from fsm.stages import Stage, Task
+from rules.facts import HANG_UP, TRANSFER
 from storage import bookings, calls, conversations, journal
 from storage.errors import CallTaken, Overtaken
 
+_OF_THE_CALL = {TRANSFER: Command.TRANSFER, HANG_UP: Command.HANG_UP}
 _log = logging.getLogger(__name__)
 
 
@@ -141,6 +143,7 @@ class Supervisor:
                         answers=tuple(desk.answers),
                         call_over=call_over,
                         unheard=unheard,
+                        transfer=self._conversation.transfer,
                     )
                     self._record(analysis, last, evidence, self._words(transcript, found))
                     if self._beside is not None:
@@ -168,7 +171,11 @@ class Supervisor:
             self._kept_free = analysis.agenda.free
             if self._watch is not None:
                 self._watch(Told(now, last, analysis))
-            return AnalysisResult(notices=tuple(analysis.texts), again=False)
+            return AnalysisResult(
+                notices=tuple(analysis.texts),
+                command=_OF_THE_CALL.get(analysis.command or ""),
+                stays=analysis.stays,
+            )
 
     def recap(self, turns: Sequence[Turn]) -> str:
         """The call so far, for a model that knows nothing of it (engine.ports.Supervisor)."""
@@ -234,10 +241,11 @@ class Supervisor:
                     "refusal": step.refusal,
                     "guard": step.entry.guard,
                     "notices": list(analysis.notices) if index == last else [],
+                    "command": analysis.command if index == last else None,
                 },
                 recorded_at=now,
             )
-        if not analysis.steps and analysis.notices:
+        if not analysis.steps and (analysis.notices or analysis.command):
             journal.append(
                 {
                     "call_id": name,
@@ -249,6 +257,7 @@ class Supervisor:
                     "facts": dict(analysis.facts),
                     "changes": analysis.changes,
                     "notices": list(analysis.notices),
+                    "command": analysis.command,
                 },
                 recorded_at=now,
             )

@@ -6,27 +6,37 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from engine.model_link import ModelLink, Uptake
-from engine.ports import Clock
+from engine.ports import Clock, Command
 
 _POLL_S = 0.05
 
 
 class Notices:
-    """What waits to be told. `quiet`: nobody speaks; `hung_up` is called when the call is to end and all was told."""
+    """What waits to be told. `quiet`: nobody speaks.
+
+    A command is given to `carry_out` when all was told and `settled` says that nothing is undecided.
+    """
 
     def __init__(
-        self, link: ModelLink, clock: Clock, *, quiet: Callable[[], bool], hung_up: Callable[[], None]
+        self,
+        link: ModelLink,
+        clock: Clock,
+        *,
+        quiet: Callable[[], bool],
+        settled: Callable[[], bool],
+        carry_out: Callable[[Command], None],
     ) -> None:
-        self._link, self._clock, self._quiet, self._hung_up = link, clock, quiet, hung_up
+        self._link, self._clock, self._quiet = link, clock, quiet
+        self._settled, self._carry_out = settled, carry_out
         self._waiting: list[str] = []
         self._arrived = asyncio.Event()
-        self._hang_up = False
+        self._command: Command | None = None
 
-    def add(self, notices: Sequence[str], *, hang_up: bool = False) -> None:
-        """Tell these, in order; with `hang_up` the call is to end once they were told."""
+    def add(self, notices: Sequence[str], *, command: Command | None = None, stays: bool = False) -> None:
+        """Tell these, in order, then carry out `command`; with `stays` an earlier one is not carried out."""
         self._waiting.extend(notices)
-        self._hang_up = self._hang_up or hang_up
-        if self._waiting or self._hang_up:
+        self._command = command or (None if stays else self._command)
+        if self._waiting or self._command:
             self._arrived.set()
 
     async def run(self) -> None:
@@ -39,9 +49,12 @@ class Notices:
             self._waiting.clear()
             if text:
                 await self._tell(text)
-            if self._hang_up and not self._waiting:
-                await self._until_quiet()
-                self._hung_up()
+            while self._command is not None and not self._waiting:
+                if self._link.open and self._settled():
+                    self._carry_out(self._command)
+                    self._command = None
+                else:
+                    await self._clock.sleep(_POLL_S)
 
     async def _tell(self, text: str) -> None:
         """Once more when the model does not take it up, and again in each conversation that follows a lost one."""

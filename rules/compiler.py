@@ -24,7 +24,7 @@ from rules.conditions import (
     simplify,
 )
 from rules.errors import closest, known_or_nearest
-from rules.facts import EVENTS, FACTS, Fact, Value, allowed
+from rules.facts import COMMANDS, EVENTS, FACTS, Fact, Value, allowed
 from rules.limits import RANGES, Limits
 from rules.messages import Messages
 from rules.positions import Path
@@ -33,7 +33,7 @@ from rules.source import Source
 #: The engine is not to be trusted beyond this.
 MAX_RULES = 200
 
-_KEYS = ("id", "priority", "when", "event", "notices", "why")
+_KEYS = ("id", "priority", "when", "event", "command", "notices", "why")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _WORD_TESTS = ("in", "not", "not_in")
 _COUNT_TESTS = ("at_least", "at_most", "more_than", "less_than", "not", "in", "not_in")
@@ -43,6 +43,7 @@ _COUNT_TESTS = ("at_least", "at_most", "more_than", "less_than", "not", "in", "n
 class Rule:
     """One rule: when `when` holds, ask the machine for `event` (if any) and tell the assistant `notices`.
 
+    `command` is what it asks to be done with the call itself, once the notices were told.
     `line` is where it stands in its file, `index` how many rules stand before it there.
     """
 
@@ -53,6 +54,7 @@ class Rule:
     why: str
     line: int
     index: int = 0
+    command: str | None = None
 
 
 def read_rules(source: Source, limits: Limits, messages: Messages | None) -> tuple[Rule, ...]:
@@ -105,10 +107,10 @@ class _RuleReader:
         if not (isinstance(why := table.get("why"), str) and why.strip()):
             self.wrong("why", "say in plain words what the rule is for")
         event, notices = self.event(table.get("event")), self.notices(table.get("notices", []))
-        if "event" not in table and not table.get("notices"):
-            self.wrong("event", "the rule does nothing: it needs an event, notices, or both")
-        when = self.when(table.get("when"))
-        return Rule(str(id_), when, event, notices, str(why), self.source.line(*self.path), index)
+        if "event" not in table and "command" not in table and not table.get("notices"):
+            self.wrong("event", "the rule does nothing: it needs an event, a command or notices")
+        when, command = self.when(table.get("when")), self.command(table.get("command"))
+        return Rule(str(id_), when, event, notices, str(why), self.source.line(*self.path), index, command)
 
     def priority(self, value: object, position: int) -> int:
         if value is None:
@@ -125,6 +127,13 @@ class _RuleReader:
             return value
         rest, nearest = known_or_nearest(value, EVENTS)
         self.wrong("event", f"{value!r} is no event{rest}", nearest)
+        return None
+
+    def command(self, value: object) -> str | None:
+        if value is None or (isinstance(value, str) and value in COMMANDS):
+            return value
+        rest, nearest = known_or_nearest(value, COMMANDS)
+        self.wrong("command", f"{value!r} is no command{rest}", nearest)
         return None
 
     def notices(self, value: object) -> tuple[str, ...]:

@@ -39,12 +39,13 @@ _STAGE = "stage"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules propose. Without a matching rule, `rule` and `event` are None and `notices` is empty."""
+    """What the rules propose. Without a matching rule all but `notices` and `why` are None, and these are empty."""
 
     rule: str | None
     event: str | None
     notices: tuple[str, ...]
     why: str
+    command: str | None = None
 
 
 _NO_DECISION = Decision(None, None, (), "")
@@ -66,7 +67,9 @@ class Decider:
         """`rules` as read, first to match first. Raises DecisionError for any the engine does not take."""
         if len(rules) > MAX_RULES:
             raise DecisionError(f"{len(rules)} rules: no more than {MAX_RULES} can be used")
-        self._decisions = {rule.id: Decision(rule.id, rule.event, rule.notices, rule.why) for rule in rules}
+        self._decisions = {
+            rule.id: Decision(rule.id, rule.event, rule.notices, rule.why, rule.command) for rule in rules
+        }
         self._lock = threading.Lock()
         self._nonces = itertools.count()
         self._answers: list[tuple[str, object]] = []

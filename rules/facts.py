@@ -1,4 +1,4 @@
-"""The one table of facts that a rule may look at, and of the events that it may ask for."""
+"""The one table of facts that a rule may look at, and of the events and commands that it may ask for."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ _TABLE = (
     Fact("correction", _NO_YES, "Il chiamante ha corretto o respinto un dato già raccolto."),
     Fact("drop", _NO_YES, "Il chiamante rinuncia."),
     Fact("human", _NO_YES, "Il chiamante chiede di parlare con una persona."),
+    Fact(
+        "transfer",
+        _NO_YES,
+        "La chiamata si può passare a una persona: il consulente ha un numero e la linea sa farlo.",
+    ),
     Fact("missing", (), "Quanti dati obbligatori mancano ancora."),
     Fact(
         "first_missing",
@@ -147,6 +152,15 @@ EVENTS: Mapping[str, str] = {
     "fallimento": "L'agenda ha rifiutato: l'ora viene cancellata.",
     "riprova": "Dopo un rifiuto si torna a raccogliere i dati.",
     "modifica": "A cosa fatta, il chiamante vuole spostare o disdire.",
+}
+
+TRANSFER, HANG_UP, CALL_BACK = "trasferisci", "riaggancia", "richiama"
+
+#: What is to be done with the call itself; the machine and the agenda have no part in it.
+COMMANDS: Mapping[str, str] = {
+    TRANSFER: "Detti gli avvisi, la chiamata passa al numero del consulente; dove non si può, come richiama.",
+    HANG_UP: "Detti gli avvisi, la linea riaggancia.",
+    CALL_BACK: "Si segna nella chiamata che una persona deve richiamare.",
 }
 
 #: The stages in which the machine takes each event; in all others it refuses.

@@ -39,6 +39,7 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     "quale_appuntamento": (),
     "nessun_appuntamento_trovato": (),
     "persona": (),
+    "passaggio": (),
 }
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")

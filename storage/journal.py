@@ -39,6 +39,7 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "refusal": ((str, type(None)), False),
     "guard": ((str, type(None)), False),
     "notices": ((list, tuple), False),
+    "command": ((str, type(None)), False),
     "erased": ((Mapping,), False),
 }
 

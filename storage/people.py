@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +13,12 @@ from storage.availability import settings_of
 from storage.errors import StorageError
 from storage.models import AvailabilitySettings, Client, Consultant, ScheduledCall
 
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
 
 @dataclass(frozen=True, slots=True)
 class ConsultantRecord:
-    """Whose time is booked."""
+    """Whose time is booked. `transfer_number`: where a person answers callers who ask for one, E.164."""
 
     id: int
     name: str
@@ -23,6 +26,7 @@ class ConsultantRecord:
     country: str
     region: str | None
     settings: AgendaSettings
+    transfer_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +95,20 @@ def add_consultant(
     zone: str = "Europe/Rome",
     country: str = "IT",
     region: str | None = None,
+    transfer_number: str | None = None,
 ) -> int:
-    """A consultant with settings; returns its id. Raises StorageError for an unknown `zone`."""
+    """A consultant with settings; returns its id. Raises StorageError for an unknown `zone`, or a `transfer_number`
+    that is no E.164 number."""
     settings = settings or AgendaSettings()
     try:
         ZoneInfo(zone)
     except (KeyError, OSError, ValueError):
         raise StorageError(f"{zone!r} is no time zone: give a name such as Europe/Rome") from None
-    row = Consultant.create(name=name, zone=zone, country=country, region=region)
+    if transfer_number is not None:
+        _checked_number(transfer_number)
+    row = Consultant.create(
+        name=name, zone=zone, country=country, region=region, transfer_number=transfer_number
+    )
     AvailabilitySettings.create(
         consultant=row,
         default_minutes=settings.default_minutes,
@@ -115,6 +125,17 @@ def add_consultant(
         published_starts_only=settings.published_starts_only,
     )
     return int(row.id)
+
+
+def set_transfer_number(consultant_id: int, number: str | None) -> None:
+    """Where calls of this consultant are handed to a person from now on (E.164); None: nowhere.
+
+    Raises StorageError when there is no such consultant, or for what is no E.164 number.
+    """
+    _known_consultant(consultant_id)
+    if number is not None:
+        _checked_number(number)
+    Consultant.update(transfer_number=number).where(Consultant.id == consultant_id).execute()
 
 
 def add_client(name: str, phone: str, *, consultant_id: int, email: str | None = None) -> int:
@@ -156,6 +177,13 @@ def add_scheduled_call(
     )
 
 
+def _checked_number(number: str) -> None:
+    if not _E164.fullmatch(number):
+        raise StorageError(
+            "a number to transfer calls to is written as +390612345678: a plus and 7 to 15 digits"
+        )
+
+
 def _known_consultant(consultant_id: int) -> None:
     if consultant(consultant_id) is None:
         raise StorageError(f"there is no consultant {consultant_id}")
@@ -169,6 +197,7 @@ def _consultant(row: Any) -> ConsultantRecord:
         country=row.country,
         region=row.region,
         settings=settings_of(row.id),
+        transfer_number=row.transfer_number,
     )
 
 

@@ -110,6 +110,7 @@ SHOWN = [
     "facts",
     "changes",
     "notices",
+    "command",
     "erased",
 ]
 

@@ -155,3 +155,22 @@ def test_an_instant_that_is_none_is_refused(
         db("call", "3401234567", "--at", "ieri")
     assert refused.value.code == 2
     assert "'ieri' is no instant such as 2026-02-11T15:00" in capsys.readouterr().err
+
+
+def test_where_calls_are_transferred_is_set_with_a_consultant_or_afterwards(
+    db: Callable[..., tuple[int, str, str]], url: str
+) -> None:
+    assert db("consultant", "Marco Rossi", "--transfer", "06 1234 5678")[0] == 0
+    assert stored(url, people.consultants)[0].transfer_number == "+390612345678"
+    assert db("transfer", "+39 340 123 4567") == (0, "calls are transferred to +393401234567\n", "")
+    assert stored(url, people.consultants)[0].transfer_number == "+393401234567"
+    assert db("transfer", "none", "--consultant", "1") == (0, "no calls are transferred\n", "")
+    assert stored(url, people.consultants)[0].transfer_number is None
+
+
+@pytest.mark.parametrize("number", ["340", "interno 12", "sip:anna@example.com", ""])
+def test_what_is_no_number_is_refused(db: Callable[..., tuple[int, str, str]], url: str, number: str) -> None:
+    db("consultant", "Marco Rossi", "--transfer", "+390612345678")
+    assert db("transfer", number)[0] == 2
+    assert stored(url, people.consultants)[0].transfer_number == "+390612345678"
+    assert db("transfer", "+390612345678", "--consultant", "7")[0] == 2

@@ -33,6 +33,7 @@ _ENDS = {
     "hangup": "hangup",
     LINE_LOST: "connection_lost",
     "hung up by us": "hung_up_by_us",
+    "transferred": "transferred",
     "ended by us": "drained",
     "bridge error": "bridge_error",
     "model unreachable": "model_unreachable",

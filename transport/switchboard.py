@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -55,6 +55,7 @@ class _Opened:
     conversation: Conversation
     prompt: str
     tenure: Tenure
+    transfer_to: str | None
     state: State | None = None
     resumption: Resumption | None = None
     handle: str | None = field(default=None, repr=False)
@@ -88,7 +89,9 @@ class Switchboard:
         Raises what keeps it from being set up.
         """
         opened, rulebook = await self._admit(metadata)
-        conversation, held = opened.conversation, opened.tenure
+        transfer_to = opened.transfer_to if line.transfers else None
+        conversation = replace(opened.conversation, transfer=transfer_to is not None)
+        held = opened.tenure
         log_stored_as(conversation.id)
         if opened.resumption is not None:
             self.metrics.line_returns()
@@ -114,6 +117,7 @@ class Switchboard:
             clock=self.clock,
             settings=self.settings,
             record=lambda turn: store.run(lambda: calls.record_turns(conversation.id, [turn])),
+            transfer_to=transfer_to,
             handle=opened.handle,
             keep_handle=handle,
             resumed=opened.resumption,
@@ -222,6 +226,7 @@ class Switchboard:
             conversation,
             _prompt(conversation, rulebook, consultant, client, scheduled, now),
             taken,
+            consultant.transfer_number,
             state,
             resumption,
             found.handle if resumption.turns else None,
@@ -262,7 +267,7 @@ class Switchboard:
         caller = conversation.caller
         _log.info("call %s: stored as %s, %s %s", metadata.call_id, call_id, caller.direction, caller.kind)
         prompt = _prompt(conversation, rulebook, consultant, client, scheduled, now)
-        return _Opened(conversation, prompt, Tenure(call_id))
+        return _Opened(conversation, prompt, Tenure(call_id), consultant.transfer_number)
 
 
 def _refuse_another(found: OpenCall, *, metadata: CallMetadata) -> None:

@@ -93,7 +93,7 @@ class Reading:
     `offer`: the last one made in this analysis, None where there was none. `given`: required details given,
     changed or restated, and not put in doubt since. `agreed_to`: the values that a valid yes is bound to.
     `readback_stands`: the last assistant turn restates what is held and asks for a yes to it. `keys_ignored`: the
-    caller pressed keys last that count for nothing.
+    caller pressed keys last that count for nothing. `stays`: the caller does not want to be passed on, or to leave.
     """
 
     held: Accumulator
@@ -115,6 +115,7 @@ class Reading:
     phone_problem: bool = False
     email_problem: bool = False
     keys_ignored: bool = False
+    stays: bool = False
 
     def hold(self, name: str, value: object, turn: int) -> None:
         """Hold a value that the caller gave, or agreed to, in turn number `turn`."""

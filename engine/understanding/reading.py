@@ -52,6 +52,7 @@ def _caller(draft: Draft, turn: Turn) -> None:
     asked = draft.heard(before) if before else None
     said = _read_caller(draft, turn, asked)
     draft.out.human |= said.does(Act.ASK_HUMAN)
+    draft.out.stays = said.does(Act.DENY, Act.CORRECT, Act.DROP) and not said.does(Act.ASK_HUMAN)
     note_own_day(draft, said.alone)
     before_asking = draft.out.requested
     take_request(draft, said, asked)

@@ -15,6 +15,7 @@ from engine.ports import (
     AssistantWords,
     Audio,
     CallerWords,
+    Command,
     Dtmf,
     HungUp,
     LineEvent,
@@ -53,6 +54,8 @@ class Phone:
         self.flushes: list[datetime] = []
         self.most_ms = 180_000.0
         self.hung_up = False
+        self.transfers = True
+        self.transferred_to: str | None = None
 
     async def events(self) -> AsyncIterator[LineEvent]:
         while True:
@@ -89,6 +92,10 @@ class Phone:
     async def hang_up(self) -> None:
         self.hung_up = True
         self.inbox.put_nowait(HungUp("ended by us"))
+
+    async def transfer(self, number: str) -> None:
+        self.transferred_to = number
+        self.inbox.put_nowait(HungUp("transferred by us"))
 
 
 class Model:
@@ -215,6 +222,7 @@ class Scene:
     def __init__(self, *, handle: str | None = None, **settings: float) -> None:
         self.handle = handle
         self.handles: list[str] = []
+        self.transfer_to: str | None = None
         self.clock = VirtualClock()
         self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
         self.supervisor = Supervising()
@@ -232,6 +240,7 @@ class Scene:
             clock=self.clock,
             settings=self.settings,
             record=self.record,
+            transfer_to=self.transfer_to,
             handle=self.handle,
             keep_handle=self.handles.append,
         )
@@ -584,7 +593,7 @@ async def test_a_notice_that_is_taken_up_is_told_once(scene: Scene) -> None:
 
 
 async def test_hanging_up_once_the_notice_was_told(scene: Scene) -> None:
-    scene.supervisor.answers = [AnalysisResult(notices=("Saluta.",), hang_up=True)]
+    scene.supervisor.answers = [AnalysisResult(notices=("Saluta.",), command=Command.HANG_UP)]
     await scene.says(READBACK, 1000)
     await scene.clock.advance(1.5)
     await scene.says("Arrivederci.", 1000)
@@ -592,6 +601,58 @@ async def test_hanging_up_once_the_notice_was_told(scene: Scene) -> None:
     assert not scene.phone.hung_up
     assert (await scene.over(1)).reason == "hung up by us"
     assert scene.phone.hung_up
+
+
+async def handed_over_to(number: str | None) -> Scene:
+    """A call whose next analysis wants it handed over, in the middle of what the model says of that."""
+    scene = Scene()
+    scene.transfer_to = number
+    await scene.start()
+    scene.supervisor.answers = [AnalysisResult(notices=("Passala.",), command=Command.TRANSFER)]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.5)
+    await scene.says("La passo a una persona.", 1000)
+    await scene.clock.advance(0.8)
+    assert scene.phone.transferred_to is None
+    return scene
+
+
+async def test_a_call_is_handed_over_once_the_caller_was_told() -> None:
+    scene = await handed_over_to("+390612345678")
+    end = await scene.over(1)
+    assert (end.reason, scene.phone.transferred_to, scene.phone.hung_up) == (
+        "transferred",
+        "+390612345678",
+        False,
+    )
+
+
+async def test_without_a_number_it_is_not_handed_over_but_ended() -> None:
+    scene = await handed_over_to(None)
+    assert (await scene.over(1)).reason == "hung up by us"
+    assert (scene.phone.transferred_to, scene.phone.hung_up) == (None, True)
+
+
+async def test_what_the_caller_says_before_it_is_handed_over_is_judged_first() -> None:
+    scene = await handed_over_to("+390612345678")
+    scene.supervisor.answers = [AnalysisResult(stays=True)]
+    await scene.speaks(0.5)
+    await scene.clock.advance(2)
+    assert scene.phone.transferred_to is None
+    await scene.signal(CallerWords("no, lasci stare", finished=True))
+    await scene.clock.advance(5)
+    assert "no, lasci stare" in scene.supervisor.asked[-1].words
+    assert scene.phone.transferred_to is None
+    assert not scene.task.done()
+    await scene.close()
+
+
+async def test_a_caller_who_thanks_is_handed_over() -> None:
+    scene = await handed_over_to("+390612345678")
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("grazie", finished=True))
+    assert (await scene.over(3)).reason == "transferred"
+    assert scene.supervisor.asked[-1].words[-1:] == ["grazie"] or not scene.supervisor.asked[-1].new
 
 
 async def test_late_assistant_words_join_the_turn_they_belong_to(scene: Scene) -> None:

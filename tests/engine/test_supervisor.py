@@ -14,16 +14,19 @@ from pydantic import ValidationError
 
 import engine.analysis
 from engine.conversation import Conversation
-from engine.ports import AnalysisResult, ExtractorError, Mention, MentionKind
+from engine.ports import AnalysisResult, Command, ExtractorError, Mention, MentionKind
+from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told, metadata_of, opening_state, restored_state
 from engine.turns import Turn
 from fsm.booking import BookingMachine
 from fsm.stages import Stage, Task
+from rules.ruleset import of_texts
 from storage import availability, bookings, calls, conversations, journal, people, personal
 from storage.database import Database
 from storage.errors import StoreUnavailable
 from storage.models import PendingBooking
 from storage.results import Refusal
+from tests.dialogues import shipped
 from tests.engine.scene import DIALLED_LEAD, LEAD, LINE, ROME, THREE, Scene, scene
 from tests.local_extractor import LocalExtractor
 
@@ -657,3 +660,74 @@ async def test_a_second_choice_is_a_note_not_a_wish(desk: Desk) -> None:
     booked = desk.call.detail().call.booking
     assert booked is not None
     assert booked.notes == "anche giovedì"
+
+
+# --- Commands ---------------------------------------------------------------------------------------------
+
+ASKS_FOR_A_PERSON = "C: Vorrei parlare con una persona"
+
+
+@pytest.fixture
+def handing_over() -> Iterator[Desk]:
+    with scene() as call:
+        conversation = replace(call.conversation, transfer=True)
+        told: list[Told] = []
+        extractor = Pointing()
+        supervisor = Supervisor(conversation, call.database, call.rulebook, extractor, watch=told.append)
+        yield Desk(call, supervisor, extractor, told)
+
+
+async def test_a_call_is_handed_to_a_person_where_that_can_be(handing_over: Desk) -> None:
+    result = await handing_over.say(ASKS_FOR_A_PERSON, WAIT)
+    assert result.command is Command.TRANSFER
+    assert len(result.notices) == 1
+    (entry,) = handing_over.journal()
+    assert (entry["notices"], entry["command"], entry["facts"]["transfer"]) == (
+        ["passaggio"],
+        "trasferisci",
+        True,
+    )
+    assert not handing_over.supervisor.state.held.callback_requested
+
+
+async def test_where_it_cannot_somebody_calls_back(desk: Desk) -> None:
+    result = await desk.say(ASKS_FOR_A_PERSON, WAIT)
+    assert result.command is None
+    assert desk.call.detail().metadata["callbackRequested"] is True
+    assert desk.journal()[0]["command"] == "richiama"
+
+
+async def test_a_rule_that_would_transfer_all_the_same_has_the_caller_called_back(desk: Desk) -> None:
+    desk.supervisor._rulebook = edited("transfer = true, ", 'stage = "nessun_intento", ')
+    result = await desk.say(ASKS_FOR_A_PERSON, WAIT)
+    assert result.command is None
+    assert desk.call.detail().metadata["callbackRequested"] is True
+
+
+async def test_a_rule_may_hang_up(desk: Desk) -> None:
+    desk.supervisor._rulebook = edited('command = "richiama"', 'command = "riaggancia"')
+    result = await desk.say(ASKS_FOR_A_PERSON, WAIT)
+    assert result.command is Command.HANG_UP
+
+
+async def test_who_asks_for_a_person_beside_a_yes_has_booked_nothing(handing_over: Desk) -> None:
+    await handing_over.complete()
+    result = await handing_over.say("C: Sì, ma vorrei parlare con una persona", WAIT)
+    assert result.command is Command.TRANSFER
+    assert handing_over.call.bookings() == []
+    await handing_over.supervisor.finish(handing_over.call.now, "transferred")
+    assert handing_over.call.hold() is None
+
+
+async def test_who_then_would_rather_stay_is_not_handed_over(handing_over: Desk) -> None:
+    await handing_over.say(ASKS_FOR_A_PERSON, WAIT)
+    assert (await handing_over.say("C: No, lasci stare", WAIT)).stays
+    assert not (await handing_over.say("C: Va bene, resto in linea", WAIT)).stays
+
+
+def edited(old: str, new: str) -> Rulebook:
+    """The shipped rules with a piece of decisions.toml replaced."""
+    texts = dict(shipped().files)
+    assert old in texts["decisions.toml"]
+    texts["decisions.toml"] = texts["decisions.toml"].replace(old, new)
+    return Rulebook.of(of_texts(texts, shipped().directory))

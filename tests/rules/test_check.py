@@ -104,7 +104,7 @@ DECISIONS = {
     "unknown keys": (
         'regola = 3\n' + rules(("a", "human = true", PERSONA + "\nperche = 1")),
         ["decisions.toml:1: regola: unknown key; known are rule",
-         "decisions.toml:6: rule a: perche: unknown key; known are id, priority, when, event, notices, why"],
+         "decisions.toml:6: rule a: perche: unknown key; known are id, priority, when, event, command, notices, why"],
     ),
     "two tables that are no TOML, and a mistake in the third": (
         '[[rule]]\nid = "a"\nwhen = { human = true\n[[rule]]\nid = "b\n' + rules(("c", "hman = true", PERSONA)),

@@ -41,6 +41,19 @@ def test_a_rule_is_read_whole() -> None:
     )
 
 
+def test_a_rule_may_ask_for_a_command_alone_or_beside_the_rest() -> None:
+    alone, problems = read(RULE.replace('event = "riprova"', 'command = "riaggancia"'))
+    assert (problems, alone[0].event, alone[0].command) == ([], None, "riaggancia")
+    beside, problems = read(RULE.replace('event = "riprova"', 'event = "riprova"\ncommand = "richiama"'))
+    assert (problems, beside[0].event, beside[0].command) == ([], "riprova", "richiama")
+
+
+def test_an_unknown_command_is_named_with_the_nearest() -> None:
+    rules, (problem,) = read(RULE.replace('event = "riprova"', 'command = "trasferire"'))
+    assert "rule una: command: 'trasferire' is no command; did you mean 'trasferisci'?" in str(problem)
+    assert rules == ()
+
+
 OPEN_STAGES = ("raccolta_dati", "dati_completi")
 
 

@@ -172,6 +172,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("riprova", {"stage": "errore", "task": "prenota", "attempts": 2}),
     ("scadenza", {"stage": "dati_completi", "waiting": 4}),
     ("abbandono_silenzio", {"stage": "raccolta_dati", "silent": 5}),
+    ("passa_a_una_persona", {"human": True, "transfer": True, "stage": "raccolta_dati", "mismatch": True}),
     (
         "slot_occupato",
         {"stage": "raccolta_dati", "task": "prenota", "outcome": "slot_occupato", "given": True},
@@ -180,6 +181,8 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("passato", {"stage": "raccolta_dati", "outcome": "passato", "given": True}),
     ("falsa_promessa", {"claim": True}),
     ("discordanza", {"stage": "dati_completi", "mismatch": True, "agreement": "non_valida"}),
+    ("persona", {"human": True, "stage": "raccolta_dati", "date_problem": "passato"}),
+    ("persona_a_chiamata_finita", {"human": True, "call_over": True, "transfer": True}),
     ("numero_digitato", {"stage": "raccolta_dati", "keyed": "numero", "date_problem": "passato"}),
     ("numero_digitato_da_riepilogare", {"stage": "dati_completi", "keyed": "numero", "given": True}),
     ("giorno_discorde", {"stage": "raccolta_dati", "date_problem": "giorno_discorde"}),
@@ -193,7 +196,6 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("email_discorde", {"stage": "raccolta_dati", "contact_problem": "email_discorde"}),
     ("quale_appuntamento", {"stage": "raccolta_dati", "several_bookings": True}),
     ("nessun_appuntamento", {"stage": "raccolta_dati", "no_booking_found": True}),
-    ("persona", {"human": True}),
     ("non_sentito", {"stage": "dati_completi", "unheard": True}),
     ("tasti_ignorati", {"keyed": "ignorato", "to_restate": True}),
     ("manca_un_dato", {"stage": "raccolta_dati", "agreement": "non_valida", "missing": 1}),
@@ -205,7 +207,8 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
 def test_each_shipped_rule_answers(rule: str, facts: dict[str, Any]) -> None:
     decision = shipped_decider().decide(facts, ())
     written = next(table for table in shipped()[0] if table["id"] == rule)
-    assert decision == Decision(rule, written.get("event"), tuple(written.get("notices", [])), written["why"])
+    notices, command = tuple(written.get("notices", [])), written.get("command")
+    assert decision == Decision(rule, written.get("event"), notices, written["why"], command)
 
 
 def test_every_shipped_rule_has_an_example() -> None:

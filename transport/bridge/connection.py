@@ -78,6 +78,13 @@ class Connection(ABC):
     async def kill_audio(self) -> None:
         """Drop what the bridge has not played yet."""
 
+    transfers: ClassVar[bool] = False
+    """Whether the dialect has a word to hand the phone call to another number."""
+
+    async def transfer(self, number: str) -> None:
+        """Hand the phone call to `number` (E.164). Only where it `transfers`."""
+        raise NotImplementedError
+
     @abstractmethod
     async def disconnect(self) -> None:
         """End the phone call, where closing the WebSocket alone would not."""

@@ -15,6 +15,7 @@ class ForkConnection(Connection):
     """One WebSocket of mod_audio_fork."""
 
     protocols: ClassVar[tuple[str, ...]] = ("audio.drachtio.org", "audio.jambonz.org")
+    transfers: ClassVar[bool] = True
 
     @property
     def pace(self) -> Pace:
@@ -44,6 +45,10 @@ class ForkConnection(Connection):
     async def kill_audio(self) -> None:
         """Drop what the bridge has not played yet."""
         await self.say({"type": "killAudio"})
+
+    async def transfer(self, number: str) -> None:
+        """The module passes it on as an event; what hears that does the transfer."""
+        await self.say({"type": "transfer", "data": {"number": number}})
 
     async def disconnect(self) -> None:
         """End the phone call; closing the WebSocket alone would not."""

@@ -39,6 +39,13 @@ class Bridge(Downlink, Protocol):
     def pace(self) -> Pace:
         """How it wants to be played to."""
 
+    @property
+    def transfers(self) -> bool:
+        """Whether it can hand the phone call to another number."""
+
+    async def transfer(self, number: str) -> None:
+        """Hand the phone call to `number` (E.164)."""
+
     async def disconnect(self) -> None:
         """End the phone call."""
 
@@ -162,6 +169,18 @@ class BridgeLine:
     async def drained(self, turn: int) -> bool:
         """Wait until the ended turn was played whole (True), was flushed, or was played but for its end (False)."""
         return await self._playout.drained(turn)
+
+    @property
+    def transfers(self) -> bool:
+        """Whether the bridge can hand the phone call to another number."""
+        return self._bridge.transfers
+
+    async def transfer(self, number: str) -> None:
+        """Hand the phone call to `number` (E.164), which ends our part of it."""
+        if not self._over:
+            self.over("transferred by us")
+            await self._playout.send_kill()
+            await self._bridge.transfer(number)
 
     async def hang_up(self) -> None:
         """Tell the bridge to end the phone call."""

@@ -39,6 +39,7 @@ class ShownRule:
     id: str
     when: tuple[Clause, ...]
     event: str | None
+    command: str | None
     notices: tuple[str, ...]
     why: str
 
@@ -84,6 +85,7 @@ def _shown(table: Mapping[str, Any]) -> ShownRule:
         id=str(table.get("id", "")),
         when=_clauses(table.get("when", {})),
         event=table.get("event"),
+        command=table.get("command"),
         notices=tuple(table.get("notices", ())),
         why=str(table.get("why", "")),
     )

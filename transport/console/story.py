@@ -93,6 +93,8 @@ def _details(told: Mapping[str, Any], personal: Mapping[str, str]) -> Iterator[t
         yield "esito", wording.outcome(outcome)
     for kind, count in (told.get("erased") or {}).items():
         yield "cancellati", f"{_ERASED.get(kind, kind)} {count}"
+    if told.get("command"):
+        yield "comando", wording.command(str(told["command"]))
     for notice in told.get("notices") or ():
         yield "avviso", wording.notice(str(notice))
 

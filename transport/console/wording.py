@@ -112,7 +112,15 @@ NOTICES: Mapping[str, str] = {
     "non_sentito": "parole non arrivate",
     "quale_appuntamento": "chiedere quale appuntamento",
     "nessun_appuntamento_trovato": "nessun appuntamento trovato",
+    "passaggio": "la passa a una persona",
     "persona": "vuole parlare con una persona",
+}
+
+#: What is done with the call itself.
+COMMANDS: Mapping[str, str] = {
+    "trasferisci": "passare la chiamata a una persona",
+    "riaggancia": "riagganciare",
+    "richiama": "una persona deve richiamare",
 }
 
 
@@ -265,6 +273,11 @@ def act(name: str) -> str:
 def kind(name: str) -> str:
     """Which detail words were taken for; an unknown one as it is."""
     return KINDS.get(name, name)
+
+
+def command(name: str) -> str:
+    """What is done with the call; an unknown name as it is."""
+    return COMMANDS.get(name, name)
 
 
 def notice(name: str) -> str:

@@ -97,6 +97,19 @@ async def test_playing_flushing_and_hanging_up(connect: Connect, desk: Desk) -> 
     assert ws.close_code == 1000
 
 
+async def test_a_call_is_handed_over_without_being_ended(connect: Connect, desk: Desk) -> None:
+    async def hand_over(line: Line, _: Any) -> None:
+        assert line.transfers
+        await line.transfer("+390612345678")
+
+    desk.script = hand_over
+    ws = await (await connect()).ws_connect()
+    await ws.send_str(json.dumps(METADATA))
+    commands = [json.loads(message.data) async for message in ws]
+    assert commands == [{"type": "transfer", "data": {"number": "+390612345678"}}]
+    assert await desk.ended("call-1") == [HungUp("transferred by us")]
+
+
 def test_only_the_marker_is_remapped() -> None:
     samples = np.array([-1, 0, 1, -2, 255, -256, -1], dtype="<i2")
     assert np.frombuffer(without_markers(samples.tobytes()), dtype="<i2").tolist() == [
