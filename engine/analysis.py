@@ -22,6 +22,7 @@ from fsm.journal import Journal, JournalEntry
 from fsm.stages import Event, Stage, Task
 from rules.decider import Decision
 from rules.facts import CALL_BACK, TRANSFER
+from rules.messages import LINK
 from storage.results import Lead, Refusal
 
 # How a refusal of the store is called among the facts.
@@ -173,6 +174,7 @@ class _Run:
             self.fired.add(decision.event)
             self._fire(Event(decision.event), facts, decision)
             facts = self._facts()
+        self.held.link_told |= LINK in self.notices
         return Analysis(
             state=State(self.held, self.model.stage, self.model.task, self.before.analyses + 1),
             reading=self.reading,

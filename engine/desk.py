@@ -52,6 +52,9 @@ class Desk(Protocol):
     def in_force(self, booking: str) -> bool:
         """Whether that booking stands."""
 
+    def link_ready(self, booking: str) -> bool:
+        """Whether it is known where that booking is held on line."""
+
     def hold(self, now: datetime) -> HeldSlot | None:
         """The live hold of this conversation."""
 
@@ -76,6 +79,7 @@ class StoreDesk:
         self._hold: Hold | None = None
         self.found: HeldSlot | None = None  # the hold when the analysis began
         self.answers: list[Answer] = []
+        self.link_seen = False  # whether a link was found ready
 
     def agenda(self, held: Accumulator, now: datetime) -> Agenda:
         return see(self._conversation, held, now)
@@ -89,6 +93,11 @@ class StoreDesk:
     def in_force(self, booking: str) -> bool:
         found = booking_of(booking)
         return found is not None and found.in_force
+
+    def link_ready(self, booking: str) -> bool:
+        found = booking_of(booking)
+        self.link_seen = found is not None and found.meet_link is not None
+        return self.link_seen
 
     def hold(self, now: datetime) -> HeldSlot | None:
         self._hold = bookings.hold_of(self._conversation.id, now=now)

@@ -64,7 +64,8 @@ class Accumulator:
     before booking was the subject; `refused`: the slot that the store refused last; `asked`: the task the
     caller asked for last; `target`: id of the own booking to move or cancel; `unknown_target`: the caller
     named one that is none; `spoken_of`: the own booking whose day was last mentioned; `booking`: id of the
-    booking that is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3.
+    booking that is this call's own. `silent`, `waiting`, `attempts`: the counters of DESIGN §3. `link_told`: the
+    caller knows that there is a link to where it is held on line.
     """
 
     details: Details = field(default_factory=Details)
@@ -93,6 +94,7 @@ class Accumulator:
     waiting: int = 0
     attempts: int = 0
     callback_requested: bool = False
+    link_told: bool = False
 
     def copy(self) -> Accumulator:
         """One that can be changed without this one; what it holds besides the containers is never changed."""

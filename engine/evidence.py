@@ -23,7 +23,8 @@ class Evidence:
     """What an analysis went by, without the words and without the free starts, which are kept beside it.
 
     `order`: the numbers of all turns so far, as they were spoken. `new`: those analysed. `hold`: the live
-    hold when it began. `answers`: of the store, in order. The rest is the agenda and the arguments of `analyse`.
+    hold when it began. `answers`: of the store, in order. `link_ready`: the call's booking had a place on line. The
+    rest is the agenda and the arguments of `analyse`.
     """
 
     now: datetime
@@ -39,6 +40,7 @@ class Evidence:
     call_over: bool = False
     unheard: bool = False
     transfer: bool = False
+    link_ready: bool = False
 
     def agenda(self, free: frozenset[Slot]) -> Agenda:
         """The agenda that was seen, with these free starts."""

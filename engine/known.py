@@ -130,10 +130,16 @@ class Known:
             "keyed": self._keyed(),
             "unheard": unheard,
             "booked": self.booked,
+            "link_ready": self._link_ready(),
             "several_bookings": reading.several_bookings and held.target is None,
             "no_booking_found": reading.no_booking_found and held.target is None,
             "call_over": call_over,
         }
+
+    def _link_ready(self) -> bool:
+        """Whether there is a link to the booking of this call that the caller does not know of yet."""
+        booking, told = self.held.booking, self.held.link_told
+        return booking is not None and not told and self.booked and self.desk.link_ready(booking)
 
     def _required(self, task: Task) -> frozenset[str]:
         wanted = task if task is not Task.NESSUNO else self.reading.requested

@@ -37,6 +37,16 @@ class Store(Protocol):
         """The result of `work`. Raises Overtaken, rolled back, when `still_valid` says no at the end."""
 
 
+class Elsewhere(Protocol):
+    """Looks after what else takes a consultant's time, of which the store has a copy that grows old."""
+
+    def begin(self, consultant_id: int) -> None:
+        """The copy will soon be looked at; bringing it up to date may begin. Returns at once."""
+
+    async def fresh(self, consultant_id: int) -> None:
+        """Wait until the copy is fresh, or cannot be had soon: then the store says as of when it is. Never raises."""
+
+
 # --- The phone line ---------------------------------------------------------------------------------------
 
 

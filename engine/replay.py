@@ -193,6 +193,9 @@ class _RecordedDesk:
             return False
         return booking in self._booked or any(each.id == booking for each in self._now().own)
 
+    def link_ready(self, booking: str) -> bool:
+        return self._now().link_ready
+
     def hold(self, now: datetime) -> HeldSlot | None:
         if self._hold is not None and self._hold.expires_at <= now:
             self._hold = None

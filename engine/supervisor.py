@@ -16,14 +16,14 @@ from engine.details import Accumulator, Slot
 from engine.evidence import Evidence, Words, written_slots
 from engine.extraction.ahead import ReadingAhead, to_read
 from engine.faults import where
-from engine.ports import AnalysisResult, Command, Extractor, Mention, Store
+from engine.ports import AnalysisResult, Command, Elsewhere, Extractor, Mention, Store
 from engine.recap import nudge, recap
 from engine.rulebook import Rulebook
 from engine.turns import Transcript, Turn
 from engine.understanding.subject import touches_booking
 from fsm.stages import Stage, Task
 from rules.facts import HANG_UP, TRANSFER
-from storage import bookings, calls, conversations, journal
+from storage import bookings, busy, calls, conversations, journal
 from storage.errors import CallTaken, Overtaken
 
 _OF_THE_CALL = {TRANSFER: Command.TRANSFER, HANG_UP: Command.HANG_UP}
@@ -65,9 +65,10 @@ class Supervisor:
         state: State | None = None,
         watch: Callable[[Told], None] | None = None,
         beside: Beside | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """`extractor` finds further mentions beside the local grammars; `watch` is told of every analysis committed,
-        `beside` takes part in its transaction."""
+        `beside` takes part in its transaction; `elsewhere` looks after what else takes the consultant's time."""
         self._conversation = conversation
         self._store = store
         self._rulebook = rulebook
@@ -75,6 +76,7 @@ class Supervisor:
         self._state = state or opening_state(conversation)
         self._watch = watch
         self._beside = beside
+        self._elsewhere = elsewhere
         self._lock = asyncio.Lock()
         self._kept_turns: dict[int, Turn] = {}  # as they stand with the analyses recorded so far
         self._kept_free: frozenset[Slot] | None = None
@@ -89,6 +91,8 @@ class Supervisor:
         shown, asked = self._to_read(Transcript(list(turns)), new, now)
         if asked:
             self._ahead.begin(shown, asked)
+            if self._elsewhere is not None:
+                self._elsewhere.begin(self._conversation.consultant_id)
 
     async def analyse(
         self,
@@ -107,7 +111,12 @@ class Supervisor:
         """
         async with self._lock:
             transcript = Transcript(list(turns))
-            found = await self._ahead.found(*self._to_read(transcript, new, now))
+            shown, asked = self._to_read(transcript, new, now)
+            found = await self._ahead.found(shown, asked)
+            if (
+                asked and self._elsewhere is not None
+            ):  # before the transaction: there the copy alone is looked at
+                await self._elsewhere.fresh(self._conversation.consultant_id)
             last = max(new, default=0)
 
             attempts: list[Analysis] = []
@@ -141,6 +150,7 @@ class Supervisor:
                         allowed_minutes=analysis.agenda.allowed_minutes,
                         hold=desk.found,
                         answers=tuple(desk.answers),
+                        link_ready=desk.link_seen,
                         call_over=call_over,
                         unheard=unheard,
                         transfer=self._conversation.transfer,
@@ -221,9 +231,11 @@ class Supervisor:
         name, state, now = self._conversation.id, analysis.state, evidence.now
         free, spoken = analysis.agenda.free, _spoken_at(words.turns, now)
         last = len(analysis.steps) - 1
+        stale = self._stale() if analysis.steps else {}
         for index, step in enumerate(analysis.steps):
             journal.append(
                 {
+                    **stale,
                     "call_id": name,
                     "analysis": state.analyses,
                     "turn": last_turn,
@@ -287,6 +299,13 @@ class Supervisor:
             now=now,
         )
         calls.note_metadata(name, metadata_of(state))
+
+    def _stale(self) -> dict[str, str]:
+        """As of when the consultant's own calendar was known, for the journal; nothing where that was fresh enough."""
+        since = busy.stale_since(self._conversation.consultant_id)
+        if since is None:
+            return {}
+        return {"busy_as_of": "mai" if since == busy.NEVER_READ else since.isoformat()}
 
     async def _reload(self) -> int:
         """Go on from what the store really has; the number of the last analysis it knows."""

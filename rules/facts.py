@@ -130,6 +130,11 @@ _TABLE = (
     Fact("unheard", _NO_YES, "Il chiamante ha parlato, ma le sue parole non sono arrivate."),
     Fact("booked", _NO_YES, "Una prenotazione fatta in questa chiamata è in vigore."),
     Fact(
+        "link_ready",
+        _NO_YES,
+        "Per la prenotazione di questa chiamata c'è un link di videochiamata che non è ancora stato annunciato.",
+    ),
+    Fact(
         "several_bookings",
         _NO_YES,
         "Più di un appuntamento del chiamante può essere quello da spostare o disdire.",

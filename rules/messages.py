@@ -10,6 +10,9 @@ from string import Formatter
 from rules.errors import MessageError, known_or_nearest, nearest
 from rules.source import Source
 
+#: Told once: there is a link to where the appointment is held on line.
+LINK = "link_pronto"
+
 #: The notices that the engine knows how to fill: id -> placeholders, all of which the text must contain.
 #: A file may add notices of its own, without placeholders.
 NOTICES: Mapping[str, tuple[str, ...]] = {
@@ -40,6 +43,7 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     "nessun_appuntamento_trovato": (),
     "persona": (),
     "passaggio": (),
+    LINK: (),
 }
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")

@@ -41,6 +41,7 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "notices": ((list, tuple), False),
     "command": ((str, type(None)), False),
     "erased": ((Mapping,), False),
+    "busy_as_of": ((str,), False),
 }
 
 
@@ -61,6 +62,7 @@ def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
 
     `facts` is flat; `changes` is {detail: {"old": …, "new": …}}: of phone, email, name and notes the entry holds
     digests, the values are kept apart. `rules` is the version of the rules, `erased` counts what was erased.
+    `busy_as_of`: as of when the consultant's own calendar was known ("mai": never), if longer ago than it should be.
     Raises InvalidEntry for an unknown, missing or malformed field.
     """
     _check(entry)

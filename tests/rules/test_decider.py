@@ -198,6 +198,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("nessun_appuntamento", {"stage": "raccolta_dati", "no_booking_found": True}),
     ("non_sentito", {"stage": "dati_completi", "unheard": True}),
     ("tasti_ignorati", {"keyed": "ignorato", "to_restate": True}),
+    ("link_pronto", {"stage": "completato", "link_ready": True}),
     ("manca_un_dato", {"stage": "raccolta_dati", "agreement": "non_valida", "missing": 1}),
     ("riepiloga", {"stage": "dati_completi", "to_restate": True, "given": True}),
 ]

@@ -114,6 +114,7 @@ NOTICES: Mapping[str, str] = {
     "nessun_appuntamento_trovato": "nessun appuntamento trovato",
     "passaggio": "la passa a una persona",
     "persona": "vuole parlare con una persona",
+    "link_pronto": "c'è il link della videochiamata",
 }
 
 #: What is done with the call itself.
