@@ -16,7 +16,7 @@ from engine.conversation import Conversation
 from engine.desk import StoreDesk
 from engine.details import Details, Heard
 from engine.known import Known
-from engine.ports import Clock, Extractor, Store
+from engine.ports import Clock, Elsewhere, Extractor, Store
 from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told, opening_state, restored_state
 from engine.turns import Speaker, Turn
@@ -128,9 +128,10 @@ class Chats:
         extractor: Callable[[Rulebook], Extractor],
         *,
         watch: Callable[[Told], None] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._store, self._clock, self._rules, self._extractor = store, clock, rules, extractor
-        self._watch = watch
+        self._watch, self._elsewhere = watch, elsewhere
 
     async def take(self, party: Party, message: Message) -> Standing:
         """Keep a message and read it; delivered again, it changes nothing and is answered as before.
@@ -169,6 +170,7 @@ class Chats:
             state=_state(chat, unread.stored),
             watch=keeping.told.append,
             beside=keeping,
+            elsewhere=self._elsewhere,
         )
         result = await supervisor.analyse(
             [_turn(each) for each in unread.messages],

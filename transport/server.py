@@ -29,8 +29,8 @@ class Parts:
     """What the server is put together from.
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
-    written; `pages` adds the console's routes, if there is a console, `api` those of integrations; `tokens` are
-    asked of bridges; `metrics` is where things are counted.
+    written; `pages` adds the console's routes, if there is a console, `api` those of integrations, `feeds` those of
+    calendar programs; `tokens` are asked of bridges; `metrics` is where things are counted.
     """
 
     answer: Answer
@@ -38,6 +38,7 @@ class Parts:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     pages: Callable[[web.Application], None] | None = None
     api: Callable[[web.Application], None] | None = None
+    feeds: Callable[[web.Application], None] | None = None
     tokens: BridgeTokens | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -66,10 +67,9 @@ def init_app(parts: Parts) -> web.Application:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get(NUMBERS, _numbers_of(numbers))
     app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
-    if parts.pages is not None:
-        parts.pages(app)
-    if parts.api is not None:
-        parts.api(app)
+    for add in (parts.pages, parts.api, parts.feeds):
+        if add is not None:
+            add(app)
     return app
 
 

@@ -15,7 +15,7 @@ from engine.call import Call, CallEnd
 from engine.conversation import Conversation
 from engine.faults import where
 from engine.owned import OwnedStore
-from engine.ports import Clock, Extractor, Line, LiveModel
+from engine.ports import Clock, Elsewhere, Extractor, Line, LiveModel
 from engine.prompt import fill_prompt
 from engine.resumption import Resumption, resume
 from engine.rulebook import Rulebook
@@ -49,6 +49,17 @@ class AnotherCallerError(BridgeError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Parties:
+    """Who is on the line and whose agenda it is about."""
+
+    scheduled: ScheduledCallRecord | None
+    direction: Direction
+    line: str | None
+    client: ClientRecord | None
+    consultant: ConsultantRecord
+
+
+@dataclass(frozen=True, slots=True)
 class _Opened:
     """`state`, `resumption` and `handle` are of a call that goes on after its line was lost."""
 
@@ -65,7 +76,8 @@ class _Opened:
 class Switchboard:
     """Answers calls. A call takes the rules in force on the `shelf` when it begins, and the `extractor` for these.
 
-    `server` is who answers for the calls in the store; `live` those that are going on, by their ids.
+    `server` is who answers for the calls in the store; `live` those that are going on, by their ids; `elsewhere` looks
+    after what else takes consultants' time, if anything does.
     """
 
     database: Database
@@ -77,6 +89,7 @@ class Switchboard:
     server: str | None = None
     live: dict[str, LiveCall] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
+    elsewhere: Elsewhere | None = None
 
     @property
     def handover(self) -> Handover:
@@ -106,6 +119,7 @@ class Switchboard:
             self.extractor(rulebook),
             state=opened.state,
             watch=self.metrics.analysed,
+            elsewhere=self.elsewhere,
         )
         call = Call(
             conversation.id,
@@ -146,6 +160,9 @@ class Switchboard:
             check = partial(_refuse_another, metadata=metadata)
             found = await self.handover.ask(metadata.call_id, check)
             rulebook = await self.shelf.version(found.rules if found else None)
+            if self.elsewhere is not None:
+                whose = found.consultant_id if found else await self.database.run(partial(_asked_for, metadata))
+                await self.elsewhere.fresh(whose)
             opened = await self.database.run(partial(self._open, metadata, rulebook, found))
             if opened is not None:
                 return opened, rulebook
@@ -234,24 +251,11 @@ class Switchboard:
 
     def _begin(self, metadata: CallMetadata, rulebook: Rulebook, now: datetime) -> _Opened:
         """Look the caller up, record the call, and word the prompt."""
-        scheduled = people.scheduled_call(metadata.scheduled_call_id) if metadata.scheduled_call_id else None
+        parties = _parties(metadata)
+        scheduled, direction, line = parties.scheduled, parties.direction, parties.line
+        client, consultant, outbound = parties.client, parties.consultant, direction == "outbound"
         if metadata.scheduled_call_id and scheduled is None:
             _log.warning("call %s: its scheduled call is not known to us", metadata.call_id)
-        outbound = scheduled is not None or metadata.direction == "outbound"
-        line = metadata.dialled_number if outbound else metadata.caller_number
-        if scheduled is not None:
-            line = scheduled.target_number
-        client = people.client(scheduled.client_id) if scheduled and scheduled.client_id else None
-        if client is None and line is not None:
-            client = people.find_client(line)
-        consultant = _consultant(
-            scheduled.consultant_id
-            if scheduled
-            else metadata.consultant_id or (client.consultant_id if client else _only_consultant())
-        )
-        if client is not None and client.consultant_id != consultant.id:
-            client = None
-        direction: Direction = "outbound" if outbound else "inbound"
         call_id = calls.open_call(
             bridge_call_id=metadata.call_id,
             consultant_id=consultant.id,
@@ -327,6 +331,31 @@ def _prompt(
         now=now.astimezone(consultant.zone),
         purpose=scheduled.purpose if scheduled else None,
     )
+
+
+def _parties(metadata: CallMetadata) -> _Parties:
+    """Look up who is on the line. Raises UnknownConsultantError where nobody's agenda is meant."""
+    scheduled = people.scheduled_call(metadata.scheduled_call_id) if metadata.scheduled_call_id else None
+    outbound = scheduled is not None or metadata.direction == "outbound"
+    line = metadata.dialled_number if outbound else metadata.caller_number
+    if scheduled is not None:
+        line = scheduled.target_number
+    client = people.client(scheduled.client_id) if scheduled and scheduled.client_id else None
+    if client is None and line is not None:
+        client = people.find_client(line)
+    consultant = _consultant(
+        scheduled.consultant_id
+        if scheduled
+        else metadata.consultant_id or (client.consultant_id if client else _only_consultant())
+    )
+    if client is not None and client.consultant_id != consultant.id:
+        client = None
+    return _Parties(scheduled, "outbound" if outbound else "inbound", line, client, consultant)
+
+
+def _asked_for(metadata: CallMetadata) -> int:
+    """Whose agenda a new call is about."""
+    return _parties(metadata).consultant.id
 
 
 def _consultant(consultant_id: int) -> ConsultantRecord:
