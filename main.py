@@ -57,6 +57,10 @@ from transport.api import handing_out
 from transport.api.routes import add_api
 from transport.api.settings import ApiSettings
 from transport.bridge.dialects import DIALECTS
+from transport.calendar import commands as calendar_commands
+from transport.calendar.feed import add_feeds
+from transport.calendar.running import following
+from transport.calendar.settings import CalendarSettings
 from transport.clock import SystemClock
 from transport.console import auditing, forgetting, user_commands
 from transport.console.first_access import first_path
@@ -75,6 +79,7 @@ from transport.logs import set_up_logging
 from transport.metrics import Metrics
 from transport.server import Parts, address_at, init_app, refuse_exposed, running, serve
 from transport.settings import BridgeSettings, LoggingSettings, ServerSettings
+from transport.simulation.calendar_by_hand import emulate
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import run_demo
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
@@ -97,10 +102,12 @@ SECRETS = {
     "database_url": "DATABASE_URL",
     "journal_key": "JOURNAL_KEY",
     "bridge_tokens": "BRIDGE_TOKENS",
+    "google_calendar_credentials": "GOOGLE_CALENDAR_CREDENTIALS",
 }
 _SECRET_NAME = re.compile("key|secret|password|token", re.IGNORECASE)
 _FROM_ENVIRONMENT = (
-    "secrets are set in the environment as GEMINI_API_KEY, DATABASE_URL, JOURNAL_KEY and BRIDGE_TOKENS"
+    "secrets are set in the environment as GEMINI_API_KEY, DATABASE_URL, JOURNAL_KEY, BRIDGE_TOKENS and "
+    "GOOGLE_CALENDAR_CREDENTIALS"
 )
 _LONGEST_TOKEN = 24 * 60  # minutes
 _NOT_HERE = "a secret does not belong in the file; set {} in the environment"
@@ -128,6 +135,7 @@ class Settings(BaseSettings):
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     rules: RulesSettings = Field(default_factory=RulesSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    calendar: CalendarSettings = Field(default_factory=CalendarSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
@@ -136,6 +144,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     journal_key: SecretStr | None = Field(None, validation_alias="JOURNAL_KEY")
     bridge_tokens: SecretStr | None = Field(None, validation_alias="BRIDGE_TOKENS")
+    google_calendar_credentials: SecretStr | None = Field(
+        None, validation_alias="GOOGLE_CALENDAR_CREDENTIALS"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -284,6 +295,9 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
         await stack.enter_async_context(_beside(shelf.watch(clock, settings.rules.look_s), "rules"))
         metrics = Metrics()
         breaker = Breaker(clock, failures=gemini.extraction_failures, rest_s=gemini.extraction_rest_s)
+        elsewhere = await stack.enter_async_context(
+            following(database, clock, settings.calendar, _calendar_key(settings), settings.server.identity)
+        )
         board = Switchboard(
             database=database,
             clock=clock,
@@ -295,6 +309,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             settings=engine,
             server=settings.server.identity,
             metrics=metrics,
+            elsewhere=elsewhere,
         )
         await stack.enter_async_context(_beside(board.handover.watch(), "handover"))
         yield board
@@ -313,6 +328,11 @@ async def _emulator(clock: Clock) -> AsyncIterator[GeminiEmulator]:
 
 def _api_key(settings: Settings) -> str:
     return settings.gemini_api_key.get_secret_value() if settings.gemini_api_key else ""
+
+
+def _calendar_key(settings: Settings) -> str | None:
+    told = settings.google_calendar_credentials
+    return told.get_secret_value() if told is not None and told.get_secret_value().strip() else None
 
 
 def journal_secret(settings: Settings) -> Secret:
@@ -363,7 +383,12 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
 
     def api(app: web.Application) -> None:
         chats = Chats(
-            board.database, board.clock, board.shelf.current, board.extractor, watch=board.metrics.analysed
+            board.database,
+            board.clock,
+            board.shelf.current,
+            board.extractor,
+            watch=board.metrics.analysed,
+            elsewhere=board.elsewhere,
         )
         add_api(app, board.database, board.clock, chats, settings.api)
 
@@ -373,6 +398,7 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
         bridge=settings.bridge,
         pages=pages if settings.shows_pages else None,
         api=api,
+        feeds=lambda app: add_feeds(app, board.database, board.clock),
         tokens=bridge_tokens(settings),
         metrics=board.metrics,
     )
@@ -605,6 +631,7 @@ async def _demo(settings: Settings, database: Database, *, once: bool) -> int:
             "server": ServerSettings(),
             "console": ConsoleSettings(),
             "bridge_tokens": None,
+            "google_calendar_credentials": None,
         }
     )
     where = ServerSettings(port=0 if once else settings.demo.port, drain_s=0)
@@ -894,6 +921,45 @@ def api_key_revoke(settings: Settings, told: argparse.Namespace) -> int:
     return _over_store(settings, lambda open_one: handing_out.revoke(open_one, told.key, SystemClock().now()))
 
 
+def calendar_show(settings: Settings, _: argparse.Namespace) -> int:
+    """Say which calendars follow whom, what is open, and what was given up (then the status is 1)."""
+    return _over_store(settings, calendar_commands.show)
+
+
+def calendar_set(settings: Settings, told: argparse.Namespace) -> int:
+    """Let a Google calendar follow a consultant's bookings (or none, without one)."""
+    return _over_store(
+        settings,
+        lambda open_one: calendar_commands.set_calendar(
+            open_one, told.consultant, told.calendar, now=SystemClock().now()
+        ),
+    )
+
+
+def calendar_feed(settings: Settings, told: argparse.Namespace) -> int:
+    """Print a new secret address to subscribe to a consultant's bookings at; the one before ends."""
+    server = settings.server
+    address = settings.console.public_url or f"http://{server.host}:{server.port}"
+    return _over_store(
+        settings,
+        lambda open_one: calendar_commands.feed(open_one, told.consultant, address, revoke=told.revoke),
+    )
+
+
+def calendar_retry(settings: Settings, told: argparse.Namespace) -> int:
+    """Try again what was given up: one task by its number, or all."""
+    return _over_store(
+        settings, lambda open_one: calendar_commands.retry(open_one, told.task, now=SystemClock().now())
+    )
+
+
+def calendar_emulator(_: Settings, told: argparse.Namespace) -> int:
+    """Stand in for Google Calendar on loopback, to try a server by hand."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(emulate(told.port, tuple(told.calendar)))
+    return 0
+
+
 def _over_store(settings: Settings, work: Callable[[Database], int]) -> int:
     database = open_database(settings.store, journal_secret(settings))
     try:
@@ -998,6 +1064,7 @@ def parser() -> argparse.ArgumentParser:
     _add_journal_commands(
         commands.add_parser("journal", help="The journal: verify, export, read it."), command
     )
+    _add_calendar_commands(commands.add_parser("calendar", help="Calendars that follow bookings."), command)
     _add_key_commands(commands.add_parser("api-key", help="The keys of integrations."), command)
     _add_users_commands(commands.add_parser("users", help="Who may sign in to the console."), command)
     person = commands.add_parser("privacy", help="Personal data.").add_subparsers(dest="what", required=True)
@@ -1013,6 +1080,26 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--cancel-bookings", action="store_true", help="erase; bookings to come are cancelled")
     return top
+
+
+def _add_calendar_commands(
+    calendar: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    among = calendar.add_subparsers(dest="what", required=True)
+    command("show", calendar_show, among)
+    chosen = command("set", calendar_set, among)
+    chosen.add_argument("consultant", type=int, metavar="CONSULTANT", help="the consultant's number")
+    chosen.add_argument("calendar", nargs="?", metavar="CALENDAR", help="the id of the calendar")
+    fed = command("feed", calendar_feed, among)
+    fed.add_argument("consultant", type=int, metavar="CONSULTANT", help="the consultant's number")
+    fed.add_argument("--revoke", action="store_true", help="only end the one there is")
+    again = command("retry", calendar_retry, among)
+    again.add_argument("task", type=int, nargs="?", metavar="TASK", help="its number (default: all)")
+    stand_in = command("emulator", calendar_emulator, among)
+    stand_in.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
+    stand_in.add_argument(
+        "--calendar", action="append", default=["primary"], metavar="ID", help="may be repeated"
+    )
 
 
 def _add_key_commands(keys: argparse.ArgumentParser, command: Callable[..., argparse.ArgumentParser]) -> None:

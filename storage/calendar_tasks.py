@@ -103,14 +103,15 @@ def failed(task: Task, owner: str, error: str, *, again_at: datetime | None) -> 
     return _close(task, owner, not_before=again_at, last_error=told)
 
 
-def open_tasks(limit: int = 100) -> list[TaskRecord]:
-    """What is still to be done, in order."""
-    return _records(_OPEN, CalendarTask.id, limit)
+def open_tasks(limit: int = 100, *, consultant_id: int | None = None) -> list[TaskRecord]:
+    """What is still to be done, in order: of all, or of one consultant."""
+    return _records(_OPEN, CalendarTask.id, limit, consultant_id)
 
 
-def dead_letters(limit: int = 100) -> list[TaskRecord]:
-    """What was given up, the newest first."""
-    return _records(CalendarTask.dead == True, CalendarTask.id.desc(), limit)  # noqa: E712 - SQL
+def dead_letters(limit: int = 100, *, consultant_id: int | None = None) -> list[TaskRecord]:
+    """What was given up, the newest first: of all, or of one consultant."""
+    given_up = CalendarTask.dead == True  # noqa: E712 - SQL
+    return _records(given_up, CalendarTask.id.desc(), limit, consultant_id)
 
 
 def retry(task_id: int | None, *, now: datetime) -> int:
@@ -156,7 +157,9 @@ def _close(task: Task, owner: str, **new: Any) -> bool:
     return int(changed) == 1
 
 
-def _records(which: Any, order: Any, limit: int) -> list[TaskRecord]:
+def _records(which: Any, order: Any, limit: int, consultant_id: int | None) -> list[TaskRecord]:
+    if consultant_id is not None:
+        which &= CalendarTask.consultant == consultant_id
     rows: Any = (
         CalendarTask.select(CalendarTask, Consultant)
         .join(Consultant)

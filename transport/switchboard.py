@@ -161,7 +161,9 @@ class Switchboard:
             found = await self.handover.ask(metadata.call_id, check)
             rulebook = await self.shelf.version(found.rules if found else None)
             if self.elsewhere is not None:
-                whose = found.consultant_id if found else await self.database.run(partial(_asked_for, metadata))
+                whose = (
+                    found.consultant_id if found else await self.database.run(partial(_asked_for, metadata))
+                )
                 await self.elsewhere.fresh(whose)
             opened = await self.database.run(partial(self._open, metadata, rulebook, found))
             if opened is not None:

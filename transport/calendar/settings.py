@@ -19,11 +19,6 @@ class CalendarSettings(BaseModel):
         default="",
         description="User for whom a service account with domain-wide delegation acts; empty: for itself.",
     )
-    public_url: str = Field(
-        default="",
-        pattern=r"(https?://\S*[^\s/])?",
-        description="Address of this server for feeds, as calendar programs reach it; empty: where it listens.",
-    )
     meet: bool = Field(default=True, description="Make a Meet link for each booking.")
     invite: bool = Field(default=True, description="Invite whoever has booked, by email.")
     timeout_s: float = Field(

@@ -187,6 +187,7 @@ def _entry(entry: JournalEntry, places: Mapping[int, int]) -> dict[str, Any]:
         "why": told.get("why"),
         "refusal": wording.refusal(guard) if guard else None,
         "outcome": _outcome(told.get("outcome")),
+        "old_calendar": wording.old_calendar(told.get("busy_as_of")),
         "notices": [wording.notice(str(name)) for name in told.get("notices") or ()],
         "command": wording.command(str(told["command"])) if told.get("command") else None,
         "place": places.get(told.get("turn", 0)),

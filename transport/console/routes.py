@@ -14,6 +14,7 @@ from rules.errors import RulesError
 from storage.database import Database
 from transport.console import cookies, wording
 from transport.console.access import VIEWER, signed_in
+from transport.console.calendar_pages import CalendarPages
 from transport.console.call_pages import CallPages
 from transport.console.gate import Entrance, Gate
 from transport.console.headers import add_headers
@@ -74,6 +75,7 @@ def add_console(
     live.add_to(app)
     app.router.add_get("/", _to_first_page)
     CallPages(database, live, now, page_size).add_to(app)
+    CalendarPages(database).add_to(app)
     RulesPages(database, refused_rules).add_to(app)
     Static(_HERE / "static").add_to(app)
 

@@ -19,6 +19,7 @@ class Section:
 
 SECTIONS = (
     Section("/chiamate", TEXTS["sections"]["calls"], (Role.CONSULENTE, Role.REVISORE)),
+    Section("/calendario", TEXTS["sections"]["calendars"], (Role.CONSULENTE, Role.REVISORE)),
     Section("/regole", TEXTS["sections"]["rules"], (Role.ANALISTA,)),
 )
 

@@ -91,6 +91,8 @@ def _details(told: Mapping[str, Any], personal: Mapping[str, str]) -> Iterator[t
     outcome = told.get("outcome")
     if isinstance(outcome, str) and wording.outcome(outcome):
         yield "esito", wording.outcome(outcome)
+    if told.get("busy_as_of"):
+        yield wording.TEXTS["calendars"]["old_copy"].lower(), wording.old_calendar(told["busy_as_of"])
     for kind, count in (told.get("erased") or {}).items():
         yield "cancellati", f"{_ERASED.get(kind, kind)} {count}"
     if told.get("command"):

@@ -281,6 +281,11 @@ def command(name: str) -> str:
     return COMMANDS.get(name, name)
 
 
+def old_calendar(as_of: str | None) -> str:
+    """As of when the consultant's calendar was known, where that was too long ago; else empty."""
+    return TEXTS["calendars"]["old_copy_as_of"].format(at=as_of) if as_of else ""
+
+
 def notice(name: str) -> str:
     """What a notice told the assistant, in short; one that a rule file added by its raw id."""
     return NOTICES.get(name, name)
