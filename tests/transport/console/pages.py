@@ -27,6 +27,7 @@ class Known:
 PAGES = (
     Known("/chiamate", (CONSULENTE, REVISORE), "Ada Bianchi"),
     Known("/chiamate/{booked}", (CONSULENTE, REVISORE), "nessun sì a un riepilogo esatto"),
+    Known("/calendario", (CONSULENTE, REVISORE), "gli appuntamenti stanno solo qui"),
     Known("/regole", (ANALISTA,), "In vigore da"),
     Known("/regole/2", (ANALISTA,), "abandon_after = 4"),
     Known("/account", EVERYBODY, "questa sessione"),
