@@ -39,9 +39,11 @@ def wait_after(failures: int, free: int, longest: timedelta) -> timedelta:
 def begin(subjects: Iterable[Subject], *, now: datetime, longest: timedelta) -> datetime | None:
     """None: a try may be made, and counts as failed. Else nothing is counted, and one may be made from then on."""
     ordered = sorted(subjects, key=lambda subject: subject.digest)  # one order for all: no deadlock
+    # First without a lock: who has to wait leaves nothing behind, whatever names they think of.
+    if (waits := _latest(_known(ordered), now)) > now:
+        return waits
     rows = [_locked(subject, now) for subject in ordered]
-    waits = max((row.not_before for row in rows), default=now)
-    if waits > now:
+    if (waits := _latest(rows, now)) > now:
         return waits
     for subject, row in zip(ordered, rows, strict=True):
         failures = (row.failures if now - row.last_at < _FORGOTTEN_AFTER else 0) + 1
@@ -68,6 +70,17 @@ def forget(digests: Iterable[str]) -> None:
 def forget_old(now: datetime) -> None:
     """Forget tries that count no more."""
     SignInTries.delete().where(SignInTries.last_at <= now - _FORGOTTEN_AFTER).execute()
+
+
+def _known(subjects: Iterable[Subject]) -> list[Any]:
+    which = SignInTries.subject.in_([subject.digest for subject in subjects])
+    return list(SignInTries.select().where(which))
+
+
+def _latest(rows: Iterable[Any], now: datetime) -> datetime:
+    """When none of them waits any more."""
+    latest: datetime = max((row.not_before for row in rows), default=now)
+    return latest
 
 
 def _locked(subject: Subject, now: datetime) -> Any:

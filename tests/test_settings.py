@@ -193,3 +193,25 @@ def test_a_bad_database_address_is_refused_without_its_password(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         load_settings(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", True),
+        ('[server]\npages = "never"', False),
+        ('[server]\nhost = "0.0.0.0"', False),
+        ('[server]\nhost = "0.0.0.0"\n[console]\npublic_url = "https://voce.example"', True),
+        (
+            '[server]\nhost = "0.0.0.0"\npages = "loopback"\n[console]\npublic_url = "https://voce.example"',
+            False,
+        ),
+    ],
+)
+def test_passwords_are_asked_for_on_this_machine_or_by_tls(tmp_path: Path, text: str, shown: bool) -> None:
+    assert load(tmp_path, text).shows_pages is shown
+
+
+def test_pages_by_plain_http_are_refused(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, '[console]\npublic_url = "http://voce.example"')
+    assert "console.public_url: should be https://" in line

@@ -227,6 +227,8 @@ def test_nothing_is_counted_where_one_of_two_waits(store: Store) -> None:
     for _ in range(9):
         assert fail(store, ADA, PLACE) == 5
     assert [fail(store, PLACE) for _ in range(6)] == [None] * 5 + [5]
+    fail(store, PLACE, Subject("made up", 3))
+    assert store.rows("SELECT subject FROM console_tries ORDER BY subject") == [("ada",), ("place",)]
 
 
 def test_success_forgives_the_one_and_takes_one_try_back_from_the_other(store: Store) -> None:

@@ -59,7 +59,7 @@ class SignIn:
         given = await request.post()
         name, password, to = (str(given.get(field, "")) for field in ("nome", "password", "poi"))
         if len(name) > LONGEST_NAME or len(password) > LONGEST:
-            return await self._form(request, to, "wrong", status=401)
+            return await self._form(request, to, "wrong", status=401, name=name)
         place = self._sessions.place(request)
 
         def ask() -> tuple[UserRecord | None, Counted, datetime | None]:
@@ -72,7 +72,7 @@ class SignIn:
         if wait is not None:
             log.warning("a sign-in has to wait: too many have failed")
             left = wait - self._sessions.now()
-            shown = await self._form(request, to, "wait", status=429, left=waiting(left))
+            shown = await self._form(request, to, "wait", status=429, name=name, left=waiting(left))
             shown.headers["Retry-After"] = str(max(1, round(left.total_seconds())))
             return shown
         try:
@@ -85,7 +85,7 @@ class SignIn:
             )
         except TooBusy:
             await self._database.run(lambda: tries.succeeded((), counted.all, now=self._sessions.now()))
-            shown = await self._form(request, to, "busy", status=503)
+            shown = await self._form(request, to, "busy", status=503, name=name)
             shown.headers["Retry-After"] = str(_BUSY_S)
             return shown
         key = None
@@ -94,7 +94,7 @@ class SignIn:
             key = await self._database.run(lambda: self._let_in(known, renewed, counted, place))
         if key is None or user is None:
             log.warning("a sign-in was refused: wrong name or password")
-            return await self._form(request, to, "wrong", status=401)
+            return await self._form(request, to, "wrong", status=401, name=name)
         log.info("user %d signed in", user.id)
         response = web.Response(status=303, headers={"Location": str(_local(to))})
         self._sessions.give(request, response, key)
@@ -120,10 +120,18 @@ class SignIn:
         return self._sessions.begin(user.id, place)
 
     async def _form(
-        self, request: web.Request, to: str, problem: str | None = None, *, status: int = 200, left: str = ""
+        self,
+        request: web.Request,
+        to: str,
+        problem: str | None = None,
+        *,
+        status: int = 200,
+        name: str = "",
+        left: str = "",
     ) -> web.Response:
         context = {
             "to": to,
+            "name": name[:LONGEST_NAME],
             "problem": TEXTS["sign_in_problems"][problem].format(left=left) if problem else None,
             "nobody": not await self._database.run(users.any_user),
         }
