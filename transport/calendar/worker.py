@@ -17,6 +17,7 @@ from engine.ports import Clock
 from storage import calendar_tasks, people
 from storage.calendar_tasks import Task
 from storage.database import Database
+from storage.outbox import Action
 from storage.people import ConsultantRecord
 from transport.calendar import wording
 from transport.calendar.service import (
@@ -120,17 +121,21 @@ class OutboxWorker:
             return Kept()
         consultant = await self._database.run(lambda: people.consultant(task.consultant_id))
         assert consultant is not None
-        return await self._put(task.calendar, self._event(task, consultant))
+        return await self._put(task.calendar, self._event(task, consultant), task.action is Action.UPDATE)
 
-    async def _put(self, calendar: str, event: Event) -> Kept:
-        """Bring the event to what it shall say, whether it is there or not."""
+    async def _put(self, calendar: str, event: Event, expected: bool) -> Kept:
+        """Bring the event to what it shall say, whether it is there, as `expected`, or not."""
         try:
+            if expected:
+                return await self._service.update(calendar, event)
             return await self._service.create(calendar, event)
-        except AlreadyThere:
+        except (AlreadyThere, NotThere):
             pass
         try:
+            if expected:
+                return await self._service.create(calendar, event)
             return await self._service.update(calendar, event)
-        except NotThere as error:  # it was there a moment ago, and is looked at again
+        except (AlreadyThere, NotThere) as error:  # it was otherwise a moment ago, and is looked at again
             raise Unreachable(str(error)) from error
 
     async def _remove(self, task: Task, calendar: str) -> None:
