@@ -90,7 +90,7 @@ class ModelLink:
 
     The connection is closed before the next is opened; caller audio waits in `uplink` meanwhile. `handle` is
     what the first is to take up again, `keep_handle` gets each newer one. `rotations` counts, by reason, how
-    often the call went over to another conversation.
+    often the call went over to another conversation. `something_to_tell` says that `tell` is going to be asked.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class ModelLink:
         self._clock, self._settings = clock, settings
         self._handle, self._keep_handle = handle, keep_handle
         self.rotations: Counter[str] = Counter()
+        self.something_to_tell = False
         self._closed = self._gone = False
         self._saying: set[asyncio.Task[None]] = set()
         # The conversation that is opened or held. Times are of the monotonic clock.
@@ -204,7 +205,7 @@ class ModelLink:
             self._silent_from = now
         if self._leave_by is not None and (now >= self._leave_by or now - self._idle_from >= _IDLE_S):
             self._leave(Rotation.GO_AWAY)
-        elif self._in_debt and quiet:
+        elif self._in_debt and quiet and not self.something_to_tell:
             self._go_on_from_the_debt(self._session)
         elif now - self._silent_from >= self._settings.first_audio_s:
             self._silent_from = now

@@ -22,7 +22,9 @@ class CallerSpeech:
     Pieces belong, in order of arrival, to the earliest stretch of speech not closed yet. Segments between
     whose beginnings no assistant audio was played are one stretch: one turn, placed at the first. Speech whose
     words have not come `wait_s` after it ended is given up; words that come in the next `late_s` cannot be
-    placed, and neither can words without open speech: their turn has `began_at` None. Without a further piece
+    placed, and neither can words without open speech: their turn has `began_at` None. They count as the words of
+    speech that has begun meanwhile too, so that it is not given up in turn: who was not understood once is asked
+    again, and not for ever. Without a further piece
     for `settle_s` a transcript counts as whole. `numbers` gives turn numbers.
 
     Words of two stretches that come without a boundary between them stay one turn, placed at the first: a
@@ -104,6 +106,8 @@ class CallerSpeech:
         lost = self._lost
         if lost is not None and (stretch is None or stretch.began_at > lost.began):
             lost.words = True
+            if stretch is not None:
+                stretch.words_at = now  # its own or not, it cannot be told apart: it waits for no others
             stretch = None
         if stretch is None or doubtful:
             stretch = self._unplaced = self._unplaced or _Stretch(now, [], placed=False)
@@ -124,6 +128,9 @@ class CallerSpeech:
                 self._boundary_of(stretch, now)
         if self._lost is not None and self._lost.words:
             self._lost = None
+            for stretch in list(self._open):
+                if not stretch.text and stretch.words_at is not None:
+                    self._close(stretch)
 
     def lose(self, now: datetime, *, begun_by: datetime | None = None) -> None:
         """Speech that began by `begun_by` (`now` by default) did not reach the model whole: the rest of its words
@@ -148,8 +155,8 @@ class CallerSpeech:
     # --- what is known -------------------------------------------------------------------------------------
 
     def waiting(self) -> bool:
-        """Whether there is speech that words which come now can be of."""
-        return bool(self._open) or self._lost is not None
+        """Whether there is speech that words which come now can be of, and that is not given up."""
+        return bool(self._open)
 
     def settle(self, now: datetime) -> None:
         """Give up speech that has waited too long for its words; counted in `given_up`."""

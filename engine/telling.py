@@ -58,13 +58,14 @@ class Notices:
 
     async def _tell(self, text: str) -> None:
         """Once more when the model does not take it up, and again in each conversation that follows a lost one."""
-        ignored = 0
+        ignored, self._link.something_to_tell = 0, True
         while ignored < 2:
             await self._until_quiet()
             uptake = await self._link.tell(text)
             if uptake is Uptake.SPOKEN:
-                return
+                break
             ignored += uptake is Uptake.IGNORED
+        self._link.something_to_tell = False
 
     async def _until_quiet(self) -> None:
         while not self._link.open or not self._quiet():

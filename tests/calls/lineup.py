@@ -32,7 +32,7 @@ from transport.settings import ServerSettings
 from transport.simulation.caller import CallRecord, Dialled, SimulatedCaller
 from transport.simulation.clock import ScaledClock
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
-from transport.simulation.gemini_emulator_live import EmulatedCall
+from transport.simulation.gemini_emulator_call import EmulatedCall
 from transport.simulation.gemini_emulator_script import Script
 from transport.simulation.modem import MOST_CHARS_PER_S
 from transport.simulation.persona import Persona, Reaction, Reply
@@ -122,9 +122,11 @@ class LineUp:
 
     async def play(self, parts: Iterable[Part]) -> dict[str, Ended]:
         """Play all calls at once; what came of each, by the caller's name."""
-        played = {part.persona.name: part for part in parts}
+        played, before = {part.persona.name: part for part in parts}, len(self.scripts)
         dialled = await self.database.run(
-            lambda: {name: furnish(part, number) for number, (name, part) in enumerate(played.items())}
+            lambda: {
+                name: furnish(part, number) for number, (name, part) in enumerate(played.items(), before)
+            }
         )
         self.scripts.update({name: part.script for name, part in played.items()})
         callers = {

@@ -16,7 +16,8 @@ from pydantic.alias_generators import to_camel
 
 from engine.ports import Clock
 from transport.simulation.clock import ScaledClock
-from transport.simulation.gemini_emulator_live import EmulatedCall
+from transport.simulation.gemini_emulator_call import Calls, EmulatedCall
+from transport.simulation.gemini_emulator_live import EmulatedConnection
 from transport.simulation.gemini_emulator_script import ExtractionScript, Script
 
 EMULATOR_KEY = "emulator"
@@ -43,13 +44,18 @@ class GeminiEmulator:
         clock: Clock | None = None,
     ) -> None:
         self._api_key = api_key
-        self._script_for = script_for
+        self._calls = Calls(script_for)
+        self._connections: set[EmulatedConnection] = set()
         self._clock = clock or ScaledClock(speed)
         self._ca = trustme.CA()
         self._runner: web.AppRunner | None = None
         self.extraction = ExtractionScript()
-        self.calls: list[EmulatedCall] = []
         self.base_url = ""
+
+    @property
+    def calls(self) -> list[EmulatedCall]:
+        """All calls so far, in the order in which they began."""
+        return self._calls.all
 
     @property
     def ca_pem(self) -> bytes:
@@ -77,8 +83,8 @@ class GeminiEmulator:
     async def stop(self) -> None:
         """Close every connection and stop listening."""
         if self._runner:
-            for call in self.calls:
-                await call.close()
+            for connection in list(self._connections):
+                await connection.close()
             await self._runner.cleanup()
             self._runner = None
 
@@ -91,9 +97,12 @@ class GeminiEmulator:
         elif key != self._api_key:
             await socket.close(code=1007, message=b"API key not valid. Please pass a valid API key.")
         else:
-            call = EmulatedCall(socket, self._script_for, clock=self._clock)
-            self.calls.append(call)
-            await call.run()
+            connection = EmulatedConnection(socket, request, self._calls, clock=self._clock)
+            self._connections.add(connection)
+            try:
+                await connection.run()
+            finally:
+                self._connections.discard(connection)
         return socket
 
     async def _generate(self, request: web.Request) -> web.Response:

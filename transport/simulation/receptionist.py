@@ -109,6 +109,7 @@ class Receptionist:
 
     def __init__(self, prompt: str, misbehaviour: Misbehaviour | None = None) -> None:
         self._misbehaviour = misbehaviour or Misbehaviour()
+        prompt, _, recap = prompt.partition("\n\n[AVVISO")  # of a call that has long begun
         head, _, tail = prompt.partition("Orari liberi:")
         self._slots = _read_slots(tail)
         self._bookings = _read_slots(_line(head, "Appuntamenti già presi:"))
@@ -131,6 +132,7 @@ class Receptionist:
         self._unheard = False
         self._heard = self._restated = 0
         self._last = ""
+        self._learn(recap)
 
     def greet(self) -> str:
         """Its first words: what it is, and for whom it answers."""
@@ -140,6 +142,43 @@ class Receptionist:
             return self._say(f"{who} Ti interessa fissare una consulenza?", _Awaits.INTEREST)
         return self._say(f"{who} Come posso aiutarti?", _Awaits.ANYTHING)
 
+    def go_on(self) -> str:
+        """Its first words in a call that it did not begin, or that was broken off."""
+        if self._awaits is _Awaits.CONFIRMATION:
+            return self._restate(_SORRY)
+        if self._awaits is _Awaits.MORE:
+            return self._say(f"{_SORRY}Ti serve altro?", _Awaits.MORE)
+        if self._slot:
+            return self._go_on(_SORRY)
+        return self._say(_SORRY + (_question(self._last) or "Puoi ripetere?"), self._awaits)
+
+    def _learn(self, recap: str) -> None:
+        """What a recap of the call tells that it does not know."""
+        known = _found(r"Dati raccolti: (.*?)(?:\. Manca|\.$)", recap)
+        proposed = _found(r"Manca solo il sì a: (.*)\.$", recap)
+        if slots := _read_slots(proposed or known):
+            self._slot = slots[-1]
+        self._phone = _digits(_found(r"telefono (\S+?)(?:,|$)", known)) or self._phone
+        self._email = email[0].rstrip(".") if (email := _EMAIL.search(known)) else self._email
+        if wanted := re.search(
+            "Chi chiama vuole (spostare|annullare)|(sposto|annullo) l'appuntamento", recap
+        ):
+            self._verb = {"s": "sposto", "a": "annullo"}[(wanted[1] or wanted[2])[0]]
+        if proposed:
+            self._awaits = _Awaits.CONFIRMATION
+        elif re.search(r"L'appuntamento è \w+\. Non c'è altro", recap):
+            self._awaits = _Awaits.MORE
+        elif not self._last and (said := re.findall(r"^Tu: (.*\?)$", recap, re.MULTILINE)):
+            self._take_up(said[-1])
+
+    def _take_up(self, said: str) -> None:
+        """These were its last words."""
+        self._last = said
+        if "onfermi" in said and (slots := _read_slots(said)):
+            self._slot, self._awaits = slots[-1], _Awaits.CONFIRMATION
+            return
+        self._awaits = next((awaits for words, awaits in _QUESTIONS if words in said), _Awaits.ANYTHING)
+
     def interrupted(self) -> None:
         """The caller has cut its last words off."""
         self._unheard = True
@@ -148,6 +187,15 @@ class Receptionist:
         """What it says upon a notice."""
         slots = _read_slots(text)
         first = slots[0].spoken if slots else ""
+        if "La chiamata è già in corso" in text:
+            self._learn(text)
+            return self.go_on()
+        if "aspetta che tu parli" in text:
+            return (
+                self._restate(_SORRY)
+                if self._slot
+                else self._say(_SORRY + _question(self._last), self._awaits)
+            )
         if "è prenotato:" in text or "è spostato a" in text:
             self._bookings, self._slot = slots[:1], None
             done = "spostato a" if "è spostato" in text else "confermato per"
@@ -380,6 +428,19 @@ class Receptionist:
         return text
 
 
+_SORRY = "Scusami per l'interruzione. "
+
+#: What a question of its own asks for.
+_QUESTIONS = (
+    ("preferisci", _Awaits.SLOT),
+    ("va bene?", _Awaits.SLOT),
+    ("Quale vuoi", _Awaits.BOOKING),
+    ("Posso usare", _Awaits.THIS_PHONE),
+    ("numero", _Awaits.PHONE),
+    ("email", _Awaits.EMAIL),
+    ("interessa", _Awaits.INTEREST),
+)
+
 _VERBS = {"sposto": "sposto", "annullo": "annullo", "disdico": "annullo", "cancello": "annullo"}
 
 #: Notices without slots in them: words of the notice, what is said, what that asks for.
@@ -413,9 +474,19 @@ def _read_slots(text: str) -> list[_Slot]:
     ]
 
 
+def _question(said: str) -> str:
+    """The last sentence of what was said, which asks."""
+    return re.split(r"(?<=[.!?])\s+", said.strip())[-1]
+
+
 def _line(text: str, label: str) -> str:
     found = re.search(rf"^{re.escape(label)}(.*)$", text, re.MULTILINE)
     return found[1].strip() if found else ""
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _after(text: str, before: str, end: str) -> str:

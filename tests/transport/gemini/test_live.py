@@ -27,7 +27,7 @@ from transport.gemini.client import GeminiKeyError, make_client
 from transport.gemini.live import GeminiLive, GeminiLiveSession, read_message
 from transport.gemini.settings import GeminiSettings
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
-from transport.simulation.gemini_emulator_script import Hearing, Script
+from transport.simulation.gemini_emulator_script import Connection, Hearing, Script
 from transport.simulation.modem import END_OF_UTTERANCE, SPOILT_WORD, Demodulator, modulate
 
 PROMPT = (
@@ -228,7 +228,10 @@ async def test_transcripts_late_dropped_garbled_and_out_of_order(
 async def test_messages_from_the_future_are_skipped(
     client: genai.Client, settings: GeminiSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator = GeminiEmulator(speed=5, script_for=lambda _: Script(unknown_messages=True, go_away_after=1))
+    emulator = GeminiEmulator(
+        speed=5,
+        script_for=lambda _: Script(unknown_messages=True, connections={1: Connection(go_away_after=1)}),
+    )
     await emulator.start()
     settings = settings.model_copy(update={"base_url": emulator.base_url})
     client = make_client(settings, EMULATOR_KEY, emulator.tls)
