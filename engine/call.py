@@ -408,15 +408,17 @@ class Call:
         """What a model is told that does not speak (engine.model_link.Talk)."""
         return self._supervisor.nudge()
 
-    def broken_off(self) -> None:
+    def broken_off(self) -> bool:
         """The conversation has ended; what was played of it until now is heard (engine.model_link.Talk)."""
         now = self._clock.now()
         self._assistant.broken_off(now)
         given_up = self._speech.given_up
         self._speech.lose(now)
-        if self._speech.given_up > given_up:
-            self._caller_version += 1
         self._replays.begin()
+        lost = self._speech.given_up > given_up
+        if lost:
+            self._caller_version += 1
+        return lost
 
     def hear(self, event: ModelEvent) -> None:
         """What the model says (engine.model_link.Talk)."""

@@ -66,8 +66,11 @@ class Talk(Protocol):
     def hear(self, event: ModelEvent) -> None:
         """The model says something. GoAway, ResumptionHandle and ModelGone are not passed on."""
 
-    def broken_off(self) -> None:
-        """The conversation has ended: of what was being said and heard in it, nothing more comes."""
+    def broken_off(self) -> bool:
+        """The conversation has ended: of what was being said and heard in it, nothing more comes.
+
+        Whether words of the caller were lost with it.
+        """
 
     def prompted(self) -> None:
         """The model is told something: what it says from now on is a new turn."""
@@ -258,16 +261,16 @@ class ModelLink:
     def _begin(self, session: LiveSession) -> None:
         self._session = session
         self._opened_at = self._silent_from = self._idle_from = self._clock.monotonic()
+        self._in_debt = self._resumed and (self._in_debt or self._owes)
         self._owes = not self._resumed
-        self._in_debt = self._in_debt and self._resumed
         self._reminded = not self._resumed and self._trouble_since is not None
 
     def _end(self) -> None:
         self._session = None
         self._in_debt = self._in_debt or self._owes or self._speaks
         self._owes = self._speaks = self._in_turn = False
-        if not self._closed:
-            self._talk.broken_off()
+        if not self._closed and self._talk.broken_off():
+            self._in_debt = True
 
     async def _pump(self, session: LiveSession) -> None:
         while True:

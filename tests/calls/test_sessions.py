@@ -13,6 +13,7 @@ import pytest
 from tests.calls.lineup import OFFER, WEDNESDAY_15, Ended, Part, line_up
 from transport.simulation.gemini_emulator_call import EmulatedCall
 from transport.simulation.gemini_emulator_script import Break, Connection, Hearing, Script
+from transport.simulation.modem import SPOILT_WORD
 from transport.simulation.persona import Interruption, Persona, Reaction, Reply
 
 YES, READBACK = "Sì, confermo.", r"conferm\w*\?"
@@ -31,6 +32,9 @@ def booker(name: str, *interruptions: Interruption, slow: bool = False) -> Perso
     return Persona(
         name,
         (
+            Reaction(
+                f"{SPOILT_WORD}$", Reply(""), times=9
+            ),  # cut off in the middle of a word: more will come
             Reaction("come posso aiutarti", says(WISH), times=4),
             Reaction(OFFER, says(CHOICE), times=6),
             Reaction(READBACK, says(YES), times=8),

@@ -64,6 +64,7 @@ class Model:
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     answers: list[Loss | str | None] = field(default_factory=list)
+    opens: asyncio.Event | None = None
 
     @asynccontextmanager
     async def open(
@@ -76,6 +77,8 @@ class Model:
             raise LiveModelError("no", answer)
         if answer is None:
             await asyncio.Event().wait()
+        if self.opens is not None:
+            await self.opens.wait()
         session = Session()
         self.sessions.append(session)
         try:
@@ -93,12 +96,14 @@ class Talking:
         self.ends = 0
         self.is_quiet = self.is_understood = True
         self.begun = True
+        self.loses_words = False
 
     def hear(self, event: ModelEvent) -> None:
         self.heard.append(event)
 
-    def broken_off(self) -> None:
+    def broken_off(self) -> bool:
         self.ends += 1
+        return self.loses_words
 
     def prompted(self) -> None:
         pass
@@ -259,6 +264,25 @@ async def test_what_was_owed_is_made_good_in_quiet(scene: Scene) -> None:
     assert scene.session.notices == ["recap"]
     await scene.says(*WHOLE_TURN)
     await scene.clock.advance(30)
+    assert scene.session.notices == ["recap"]
+
+
+async def test_what_is_owed_between_two_conversations_is_not_forgotten(scene: Scene) -> None:
+    await scene.begun()
+    scene.model.opens = asyncio.Event()
+    await scene.says(GoAway(50.0))
+    await scene.clock.advance(1)
+    scene.link.expect_answer()
+    scene.model.opens.set()
+    await scene.clock.advance(0.2)
+    assert scene.session.notices == ["recap"]
+
+
+async def test_words_lost_with_a_conversation_are_made_good(scene: Scene) -> None:
+    await scene.begun()
+    scene.talk.loses_words = True
+    await scene.says(ModelGone(1006, "broken"))
+    await scene.clock.advance(0.1)
     assert scene.session.notices == ["recap"]
 
 
