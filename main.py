@@ -56,6 +56,7 @@ from storage.users import Role
 from transport.api import handing_out
 from transport.api.routes import add_api
 from transport.api.settings import ApiSettings
+from transport.audio.recording import APOLOGY, read_recording
 from transport.bridge.dialects import DIALECTS
 from transport.calendar import commands as calendar_commands
 from transport.calendar.feed import add_feeds
@@ -308,6 +309,7 @@ async def switchboard(settings: Settings, database: Database, clock: Clock) -> A
             ),
             settings=engine,
             server=settings.server.identity,
+            apology=read_recording(Path(settings.bridge.apology or APOLOGY)),
             metrics=metrics,
             elsewhere=elsewhere,
         )

@@ -47,7 +47,7 @@ _LAST_TRIES = 3
 _ALIVE = timedelta(seconds=0.5)
 _JUDGED_WITHIN_S = 0.5
 
-TRANSFERRED = "transferred"
+TRANSFERRED, MODEL_UNREACHABLE = "transferred", "model unreachable"
 
 Record = Callable[[Turn], Awaitable[None]]
 
@@ -58,7 +58,8 @@ class CallEnd:
     many `keys` the caller pressed, how often the caller cut the assistant off, and by reason how often the call
     went over to another conversation with the model.
 
-    `left`: only this connection is over; the call may go on over another.
+    `left`: only this connection is over; the call may go on over another. `failed`: there was no model to talk
+    with the caller, whom somebody should call back.
     """
 
     reason: str
@@ -67,13 +68,15 @@ class CallEnd:
     barge_ins: int = 0
     rotations: Mapping[str, int] = field(default_factory=dict)
     left: bool = False
+    failed: bool = False
 
 
 class Call:
     """One phone call. `run` returns once it is over, its last analysis done and the model's session closed.
 
     `prompt` is the model's system instruction. `transfer_to`: the number (E.164) of a person to whom it may be handed,
-    where the line can. `record` gets every turn that is new or has changed, before it
+    where the line can. `apology` (PCM16 LE mono at 24 kHz) is played when the model is given up.
+    `record` gets every turn that is new or has changed, before it
     is analysed. `handle` is what an earlier conversation with the model is taken up again with; `keep_handle`
     gets each newer one, and must not wait. `resumed` is what the call has behind it when it goes on over a new
     line. `may_return`: a line that breaks may be followed by another, so that the call is left and not ended.
@@ -92,6 +95,7 @@ class Call:
         settings: EngineSettings,
         record: Record | None = None,
         transfer_to: str | None = None,
+        apology: bytes = b"",
         handle: str | None = None,
         keep_handle: Callable[[str], None] | None = None,
         resumed: Resumption | None = None,
@@ -100,7 +104,7 @@ class Call:
         self._id = call_id
         self._line = line
         self._supervisor, self._detector, self._clock, self._settings = supervisor, detector, clock, settings
-        self._record_turn, self._transfer_to = record, transfer_to
+        self._record_turn, self._transfer_to, self._apology = record, transfer_to, apology
         self._resumed, self._may_return = resumed, may_return
         before = resumed.turns if resumed else ()
         self._numbers = itertools.count(1 + max((turn.number for turn in before), default=0))
@@ -157,6 +161,7 @@ class Call:
         self._final = False
         # the end
         self._handed_over: str | None = None  # to whom
+        self._failed = False
         self._over = asyncio.Event()
         self._reason = ""
         self._left = False  # this connection ends, but not the call
@@ -233,8 +238,17 @@ class Call:
             log.warning(
                 "call %s: %d ms of caller audio dropped, the model took no more", self._id, dropped_ms
             )
+        failed = self._failed and not self._left
         return CallEnd(
-            self._reason, dropped_ms, self._keys, self._barge_ins, dict(self._link.rotations), self._left
+            MODEL_UNREACHABLE
+            if failed
+            else self._reason,  # also when the caller has not heard the apology out
+            dropped_ms,
+            self._keys,
+            self._barge_ins,
+            dict(self._link.rotations),
+            self._left,
+            failed,
         )
 
     # --- inside ---
@@ -361,11 +375,20 @@ class Call:
             await self._link.run()
         except ModelUnreachableError as error:
             log.error("call %s: the live model is given up: %s", self._id, error)
-            self._give_up()
+            await self._give_up()
 
-    def _give_up(self) -> None:
-        """There is no model to talk with the caller, and none will come."""
-        self._end("model unreachable")
+    async def _give_up(self) -> None:
+        """There is no model to talk with the caller, and none will come: the apology, then a person or the end."""
+        self._failed = True
+        while not self._assistant.quiet:
+            await self._clock.sleep(_POLL_S)
+        if self._apology:
+            number = next(self._numbers)
+            self._line.play(number, self._apology)
+            self._line.end_turn(number)
+            await self._line.drained(number)
+        self._hand_over()
+        self._end(MODEL_UNREACHABLE)
 
     async def _let_go(self) -> None:
         if self._handed_over is None:
@@ -374,9 +397,14 @@ class Call:
             await self._line.transfer(self._handed_over)
 
     def _carry_out(self, command: Command) -> None:
-        if command is Command.TRANSFER and self._line.transfers:
-            self._handed_over = self._transfer_to
+        if command is Command.TRANSFER:
+            self._hand_over()
         self._end("hung up by us" if self._handed_over is None else TRANSFERRED)
+
+    def _hand_over(self) -> None:
+        """When the call ends it goes to a person, where there is one and the line can."""
+        if self._line.transfers:
+            self._handed_over = self._transfer_to
 
     def _settled(self) -> bool:
         """Nobody speaks, and nothing that the caller has said is still to be judged; if something is, it soon is."""

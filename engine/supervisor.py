@@ -199,13 +199,17 @@ class Supervisor:
         """The call goes on elsewhere: stop what still reads ahead."""
         await self._ahead.close()
 
-    async def finish(self, now: datetime, reason: str) -> None:
-        """The call is over: the hold is let go; the stage stays as it was, for the record."""
+    async def finish(self, now: datetime, reason: str, *, callback: bool = False) -> None:
+        """The call is over: the hold is let go; the stage stays as it was, for the record.
+
+        `callback`: somebody should call back.
+        """
+        noted = {"callbackRequested": True} if callback else None
 
         def work() -> None:
             bookings.release(self._conversation.id, now=now)
             if self._conversation.call_id is not None:
-                calls.finish_call(self._conversation.call_id, now=now, reason=reason)
+                calls.finish_call(self._conversation.call_id, now=now, reason=reason, metadata=noted)
 
         await self._ahead.close()
         await self._store.run(work)

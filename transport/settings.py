@@ -131,6 +131,10 @@ class BridgeSettings(BaseModel):
         le=30,
         description="Seconds to wait for the bridge's side of the closing handshake.",
     )
+    apology: str = Field(
+        default="",
+        description="WAV file (mono, 16 bits, 24000 Hz) played when no model can talk; empty: the one shipped.",
+    )
     region: str = Field(
         default="IT",
         examples=["IT", "CH", "DE"],

@@ -76,6 +76,7 @@ class _Opened:
 class Switchboard:
     """Answers calls. A call takes the rules in force on the `shelf` when it begins, and the `extractor` for these.
 
+    `apology` (PCM16 LE mono at 24 kHz) is played to a caller with whom no model can be had to talk.
     `server` is who answers for the calls in the store; `live` those that are going on, by their ids; `elsewhere` looks
     after what else takes consultants' time, if anything does.
     """
@@ -87,6 +88,7 @@ class Switchboard:
     extractor: Callable[[Rulebook], Extractor]
     settings: EngineSettings
     server: str | None = None
+    apology: bytes = b""
     live: dict[str, LiveCall] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     elsewhere: Elsewhere | None = None
@@ -132,6 +134,7 @@ class Switchboard:
             settings=self.settings,
             record=lambda turn: store.run(lambda: calls.record_turns(conversation.id, [turn])),
             transfer_to=transfer_to,
+            apology=self.apology,
             handle=opened.handle,
             keep_handle=handle,
             resumed=opened.resumption,
@@ -192,7 +195,7 @@ class Switchboard:
                 if await store.run(leave):
                     _log.info("call %s: left for its bridge to come back to", call_id)
                     return
-            await supervisor.finish(now, end.reason)
+            await supervisor.finish(now, end.reason, callback=end.failed)
         except CallTaken:
             _log.info("call %s: goes on over another connection", call_id)
         finally:

@@ -223,6 +223,7 @@ class Scene:
         self.handle = handle
         self.handles: list[str] = []
         self.transfer_to: str | None = None
+        self.apology = b""
         self.clock = VirtualClock()
         self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
         self.supervisor = Supervising()
@@ -241,6 +242,7 @@ class Scene:
             settings=self.settings,
             record=self.record,
             transfer_to=self.transfer_to,
+            apology=self.apology,
             handle=self.handle,
             keep_handle=self.handles.append,
         )
@@ -756,6 +758,57 @@ async def test_a_model_that_refuses_for_good_ends_the_call(caplog: pytest.LogCap
     await scene.start()
     assert (await scene.over(0.5)).reason == "model unreachable"
     assert scene.phone.hung_up
+
+
+async def unreachable(number: str | None = None, *, seconds: float = 2.0) -> Scene:
+    """A call whose model cannot be reached, with an apology to play."""
+    scene = Scene()
+    scene.transfer_to, scene.apology = number, b"\x10\x00" * int(24000 * seconds)
+    scene.model.refuses = Loss.FATAL
+    await scene.start()
+    return scene
+
+
+async def test_who_has_no_model_to_talk_with_hears_the_apology_to_its_end() -> None:
+    scene = await unreachable()
+    await scene.clock.advance(1.9)
+    assert list(scene.phone.ms.values()) == [2000]
+    assert not scene.phone.hung_up
+    end = await scene.over(0.5)
+    assert (end.reason, end.failed, scene.phone.hung_up) == ("model unreachable", True, True)
+
+
+async def test_after_the_apology_the_call_goes_to_a_person_where_it_can() -> None:
+    scene = await unreachable("+390612345678")
+    await scene.clock.advance(1.9)
+    assert scene.phone.transferred_to is None
+    end = await scene.over(0.5)
+    assert (end.reason, end.failed) == ("model unreachable", True)
+    assert (scene.phone.transferred_to, scene.phone.hung_up) == ("+390612345678", False)
+
+
+async def test_who_does_not_hear_the_apology_out_was_failed_all_the_same() -> None:
+    scene = await unreachable("+390612345678")
+    await scene.clock.advance(1)
+    await scene.hangs_up()
+    end = await scene.over(0.5)
+    assert (end.reason, end.failed) == ("model unreachable", True)
+    assert scene.phone.transferred_to is None
+
+
+async def test_the_apology_waits_for_what_was_being_said() -> None:
+    scene = Scene(model_budget_s=5.0)
+    scene.apology = b"\x10\x00" * 24000
+    await scene.start()
+    await scene.says(READBACK, 3000)
+    await scene.clock.advance(1)
+    await scene.signal(ModelGone(1008, "policy", Loss.FATAL))
+    await scene.clock.advance(0.5)
+    assert len(scene.phone.ms) == 1
+    await scene.clock.advance(2)
+    assert [round(ms) for ms in scene.phone.ms.values()] == [3000, 1000]
+    assert (await scene.over(1)).failed
+    assert scene.supervisor.asked[0].words == [READBACK]
 
 
 async def test_a_caller_who_never_speaks_is_not_waited_for_for_ever() -> None:

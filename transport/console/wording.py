@@ -179,6 +179,13 @@ class Badge:
     tone: str
 
 
+#: Ends of calls that somebody should know of, by the reason stored.
+ENDS: Mapping[str, Badge] = {
+    "model unreachable": Badge("non riuscita: l'assistente non rispondeva", "warning"),
+    "transferred": Badge("passata a una persona", "changed"),
+}
+
+
 def badges(call: CallSummary) -> list[Badge]:
     """The badges of a call: first what came of it, then what somebody should know or do."""
     found = [_outcome(call)]
@@ -186,6 +193,8 @@ def badges(call: CallSummary) -> list[Badge]:
         found.append(Badge("richiamare", "warning"))
     if call.interrupted:
         found.append(Badge("interrotta", "warning"))
+    if (end := ENDS.get(call.end_reason or "")) is not None:
+        found.append(end)
     if call.ended_at is None:
         found.append(Badge("in corso", "changed"))
     if call.callback_due is False:
