@@ -78,6 +78,8 @@ from transport.gemini.live import GeminiLive
 from transport.gemini.settings import GeminiSettings
 from transport.logs import set_up_logging
 from transport.metrics import Metrics
+from transport.public.routes import add_public
+from transport.public.settings import PublicSettings
 from transport.server import Parts, address_at, init_app, refuse_exposed, running, serve
 from transport.settings import BridgeSettings, LoggingSettings, ServerSettings
 from transport.simulation.calendar_by_hand import emulate
@@ -137,6 +139,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = Field(default_factory=RulesSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
+    public: PublicSettings = Field(default_factory=PublicSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
@@ -394,6 +397,17 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
         )
         add_api(app, board.database, board.clock, chats, settings.api)
 
+    def public(app: web.Application) -> None:
+        pages = settings.console
+        add_public(
+            app,
+            board.database,
+            board.clock,
+            settings.public,
+            public_url=pages.public_url,
+            proxies=pages.trusted,
+        )
+
     return Parts(
         answer=board.answer,
         clock=board.clock,
@@ -401,6 +415,7 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
         pages=pages if settings.shows_pages else None,
         api=api,
         feeds=lambda app: add_feeds(app, board.database, board.clock),
+        public=public,
         tokens=bridge_tokens(settings),
         metrics=board.metrics,
     )

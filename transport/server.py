@@ -30,7 +30,8 @@ class Parts:
 
     `answer` takes a connected call (its line and metadata) and returns when the call is over and all is
     written; `pages` adds the console's routes, if there is a console, `api` those of integrations, `feeds` those of
-    calendar programs; `tokens` are asked of bridges; `metrics` is where things are counted.
+    calendar programs, `public` those of the booking page; `tokens` are asked of bridges; `metrics` is where things are
+    counted.
     """
 
     answer: Answer
@@ -39,6 +40,7 @@ class Parts:
     pages: Callable[[web.Application], None] | None = None
     api: Callable[[web.Application], None] | None = None
     feeds: Callable[[web.Application], None] | None = None
+    public: Callable[[web.Application], None] | None = None
     tokens: BridgeTokens | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -67,7 +69,7 @@ def init_app(parts: Parts) -> web.Application:
     app.router.add_get("/healthz", _healthz)
     app.router.add_get(NUMBERS, _numbers_of(numbers))
     app.cleanup_ctx.append(lambda _: numbers.watching_lag(parts.clock))
-    for add in (parts.pages, parts.api, parts.feeds):
+    for add in (parts.pages, parts.api, parts.feeds, parts.public):
         if add is not None:
             add(app)
     return app

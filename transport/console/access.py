@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: Routes that are no pages and keep their own ways: tokens, keys, or open to all.
-OWN_WAYS = ("/bridge/", "/v1", "/ics/", "/healthz", "/metrics")
+OWN_WAYS = ("/bridge/", "/v1", "/ics/", "/prenota/", "/healthz", "/metrics")
 
 _NEEDS = "console_needs"
 

@@ -10,14 +10,15 @@ from transport.console.access import anybody
 
 
 class Static:
-    """The files of `folder` under /static; no path of a request is looked up on the disk."""
+    """The files of `folder` under `path`; no path of a request is looked up on the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, path: str = "/static") -> None:
+        self._path = path
         self._files = {path.name: path for path in folder.iterdir() if path.is_file()}
 
     def add_to(self, app: web.Application) -> None:
         """Add the route."""
-        app.router.add_get("/static/{name}", self.file)
+        app.router.add_get(f"{self._path}/{{name}}", self.file)
 
     @anybody
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -25,4 +26,6 @@ class Static:
         path = self._files.get(request.match_info["name"])
         if path is None:
             raise web.HTTPNotFound
-        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+        return web.FileResponse(
+            path, headers={"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+        )
