@@ -139,8 +139,8 @@ class Settings(BaseSettings):
     rules: RulesSettings = Field(default_factory=RulesSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     calendar: CalendarSettings = Field(default_factory=CalendarSettings)
-    public: PublicSettings = Field(default_factory=PublicSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    public: PublicSettings = Field(default_factory=PublicSettings)
     demo: DemoSettings = Field(default_factory=DemoSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
