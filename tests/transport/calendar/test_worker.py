@@ -263,7 +263,7 @@ async def test_one_consultants_tasks_keep_their_order_and_do_not_hold_up_another
     move(office, made)
     theirs = await office.book(consultant_id=other[0], client_id=other[1], conversation="v")
     office.google.fail("insert", 503)
-    worker = office.worker()
+    worker = office.worker(at_once=1)
     await worker.work_off()
     assert office.events() == []  # the move waits behind the booking that failed
     assert [event["id"] for event in office.google.confirmed("verdi@example.it")] == [outbox.event_id(theirs)]
