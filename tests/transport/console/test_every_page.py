@@ -79,6 +79,7 @@ async def enter(visiting: Visit, role: Role) -> None:
     await visiting.tab.keyboard.type(PASSWORD)
     await visiting.tab.keyboard.press("Enter")
     await visiting.tab.wait_for_selector(".me")
+    await visiting.tab.wait_for_load_state()  # what is still loading when one goes on counts as failed
 
 
 async def faults(visiting: Visit, path: str) -> list[str]:
