@@ -88,6 +88,7 @@ class CallPages:
         steps = list(_steps(detail))
         context = {
             "call": detail.call,
+            "acts": request[VIEWER].may(Role.CONSULENTE),
             "turns": turns,
             "entries": entries,
             "cut_off": barge_ins(turns),
@@ -98,7 +99,7 @@ class CallPages:
         }
         return page(request, "call.html", context)
 
-    @requires(Role.CONSULENTE, Role.REVISORE)
+    @requires(Role.CONSULENTE)  # a revisore looks, and changes nothing
     async def called_back(self, request: web.Request) -> web.Response:
         """Somebody says that a call was returned."""
         viewer, call_id, now = request[VIEWER], request.match_info["id"], self._now()

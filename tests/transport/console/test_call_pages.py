@@ -180,3 +180,17 @@ def test_the_address_of_a_page_holds_what_was_typed() -> None:
     assert asked.address("x") == "/chiamate?esito=creato&numero=340+1&prima=x"
     assert read_filters({}, own=3).which.consultant_id == 3
     assert read_filters({"consulente": "4"}, own=3).which.consultant_id == 3
+
+
+async def test_a_revisore_sees_that_somebody_waits_and_ticks_nothing_off(
+    page_as: PageAs, seeded: dict[str, str]
+) -> None:
+    page = await page_as(viewer(Role.REVISORE))
+    address = f"/chiamate/{seeded['none']}"
+    text = await (await page.get(address)).text()
+    assert "aspetta che una persona richiami" in text
+    assert '/richiamata"' not in text
+    origin = {"Origin": str(page.make_url("/")).rstrip("/")}
+    refused = await page.post(f"{address}/richiamata", headers=origin)
+    assert refused.status == 403 and "Non permesso" in await refused.text()
+    assert "aspetta che una persona richiami" in await (await page.get(address)).text()
