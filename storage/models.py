@@ -129,6 +129,7 @@ class AvailabilitySettings(Table):
 class AvailabilityException(Table):
     """A closed or an open interval, or (kind `start`) one exact start the consultant publishes."""
 
+    id = pw.AutoField()
     consultant = pw.ForeignKeyField(Consultant, index=False, on_delete="CASCADE")
     kind = pw.TextField()
     start_at = InstantField()

@@ -15,6 +15,7 @@ from storage.database import Database
 from transport.console import cookies, wording
 from transport.console.access import VIEWER, signed_in
 from transport.console.calendar_pages import CalendarPages
+from transport.console.agenda_pages import AgendaPages
 from transport.console.call_pages import CallPages
 from transport.console.gate import Entrance, Gate
 from transport.console.headers import add_headers
@@ -68,6 +69,7 @@ def add_console(
         kind=wording.kind,
         choices=wording.CHOICES,
         slot=wording.slot,
+        w=wording,
         sections_of=sections_of,
         t=wording.MARKUP,
     )
@@ -76,6 +78,7 @@ def add_console(
     app.router.add_get("/", _to_first_page)
     CallPages(database, live, now, page_size).add_to(app)
     CalendarPages(database).add_to(app)
+    AgendaPages(database, now).add_to(app)
     RulesPages(database, refused_rules).add_to(app)
     Static(_HERE / "static").add_to(app)
 

@@ -20,6 +20,7 @@ class Section:
 SECTIONS = (
     Section("/chiamate", TEXTS["sections"]["calls"], (Role.CONSULENTE, Role.REVISORE)),
     Section("/calendario", TEXTS["sections"]["calendars"], (Role.CONSULENTE, Role.REVISORE)),
+    Section("/agenda", TEXTS["sections"]["agenda"], (Role.CONSULENTE,)),
     Section("/regole", TEXTS["sections"]["rules"], (Role.ANALISTA,)),
 )
 

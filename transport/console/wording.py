@@ -9,13 +9,14 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from fsm.stages import Stage
+from storage.agenda import WEEKDAYS
 from storage.call_list import NO_OUTCOME, CallSummary, Standing
 from storage.results import Outcome
 
@@ -142,6 +143,31 @@ ACTS: Mapping[str, str] = {
     "backchannel": "segue",
 }
 
+#: Why the store did not do what was asked of the agenda.
+REFUSALS: Mapping[str, str] = {
+    "SLOT_TAKEN": "Quell'orario è appena stato preso: scegline un altro.",
+    "HOLD_EXPIRED": "Lo slot è stato tenuto troppo a lungo ed è scaduto.",
+    "NOT_FOUND": "Questo appuntamento non c'è più: è stato disdetto o spostato da altri.",
+    "PAST": "È già passato: non si può più cambiare.",
+    "OUTSIDE_HOURS": "Quell'orario è fuori dagli orari in cui si può prenotare.",
+    "ALREADY_BOOKED": "In quella chiamata c'è già un appuntamento.",
+}
+
+#: What an exception to the weekly hours does.
+EXCEPTIONS: Mapping[str, str] = {
+    "closed": "chiuso",
+    "open": "aperto in più",
+    "start": "orario pubblicato",
+}
+
+#: What has just been done in the agenda, by the word in the address.
+DONE: Mapping[str, str] = {"spostato": "Appuntamento spostato.", "disdetto": "Appuntamento disdetto."}
+
+#: The days of the weekly hours, by the name of their field.
+WEEK: Mapping[str, str] = dict(
+    zip(WEEKDAYS, ("Lunedì", "Martedì", "Mercoledì", "Giovedì", "Venerdì", "Sabato", "Domenica"), strict=True)
+)
+
 #: Which detail words were taken for.
 KINDS: Mapping[str, str] = {
     "date": "giorno",
@@ -217,6 +243,27 @@ def slot(instant: datetime, zone: ZoneInfo) -> str:
     """The start of an appointment, local: "Mer 14 feb alle 10:00"."""
     local = instant.astimezone(zone)
     return f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} alle {local:%H:%M}"
+
+
+def day(value: date) -> str:
+    """A day: "Mer 14 feb 2026"."""
+    return f"{_DAYS[value.weekday()]} {value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def short_day(value: date) -> str:
+    """A day of a week that is shown: "Mer 14 feb"."""
+    return f"{_DAYS[value.weekday()]} {value.day} {_MONTHS[value.month - 1]}"
+
+
+def store_refusal(reason: str) -> str:
+    """Why the store did not do something, as a sentence; an unknown reason as it is."""
+    return REFUSALS.get(reason, reason)
+
+
+def left(span: timedelta) -> str:
+    """How long a held slot still is: "12:05" minutes and seconds; never less than nothing."""
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def day_and_time(instant: datetime, zone: ZoneInfo) -> str:

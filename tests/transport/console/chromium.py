@@ -55,9 +55,15 @@ class Visit:
         await self.tab.goto(str(self._page.make_url(path)))
         return await self.tab.inner_text("body")
 
-    async def fits(self) -> bool:
-        """Whether nothing sticks out sideways."""
-        return bool(await self.tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+    async def sticking_out(self) -> list[str]:
+        """What sticks out at the right, as far as it makes the page wider than the window."""
+        found: list[str] = await self.tab.evaluate(
+            """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
+            [...document.querySelectorAll("main *, header *")].filter(
+              (each) => each.getBoundingClientRect().right > window.innerWidth
+            ).map((each) => each.outerHTML.slice(0, 120))"""
+        )
+        return found
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot where SCREENSHOTS names a folder."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from storage import bookings, calls, journal, people
@@ -19,6 +20,7 @@ from transport.console.routes import add_console
 
 NOW = datetime(2026, 2, 12, 14, 15, tzinfo=UTC)  # a Thursday
 SLOT = datetime(2026, 2, 16, 9, tzinfo=UTC)  # Monday at 10 in Rome
+LOOKED = NOW + timedelta(hours=8)  # when the pages are looked at
 HOSTILE = '<script>alert("x")</script> & <b>"mercoledì"</b>'
 
 Page = TestClient[web.Request, web.Application]
@@ -74,7 +76,7 @@ async def page_as(database: Database) -> AsyncIterator[PageAs]:
 
         async def opened(known: Viewer | None) -> Page:
             app = web.Application()
-            add_console(app, database, Somebody(known), page_size=5)
+            add_console(app, database, Somebody(known), now=lambda: LOOKED, page_size=5)
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield opened
@@ -214,3 +216,14 @@ def _talk(call_id: str, began: datetime) -> None:
         },
         recorded_at=at[3],
     )
+
+
+async def post(page: Page, path: str, **fields: str) -> ClientResponse:
+    """Send a form as a page of ours would; redirects are not followed."""
+    text = await (await page.get("/")).text()
+    token = re.search(r'name="modulo" value="(\w+)"', text) or re.search(
+        r'name="modulo" value="(\w+)"', await (await page.get("/agenda/orari")).text()
+    )
+    headers = {"Origin": str(page.make_url("/")).rstrip("/")}
+    given = fields | ({"modulo": token[1]} if token else {})
+    return await page.post(path, data=given, headers=headers, allow_redirects=False)

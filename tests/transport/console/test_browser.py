@@ -32,9 +32,9 @@ async def test_with_calls(
     text = await visiting.open("/")
     assert "Appuntamento Creato → Lun 16 feb alle 10:00" in text
     assert "nessun appuntamento" in text
-    assert await visiting.fits()
+    assert await visiting.sticking_out() == []
     await visiting.tab.click("summary")
-    assert await visiting.fits()
+    assert await visiting.sticking_out() == []
     assert await visiting.serious() == []
     await visiting.picture(f"list-{width}-{scheme}")
 
@@ -43,7 +43,7 @@ async def test_with_calls(
     assert HOSTILE in text
     assert "alle 10, confermi?" in text
     assert "nessun intento → raccolta dati" in text
-    assert await visiting.fits()
+    assert await visiting.sticking_out() == []
     words, moves = [
         await visiting.tab.locator(f"section[aria-labelledby={name}]").bounding_box()
         for name in ("trascrizione", "passaggi")
@@ -60,7 +60,7 @@ async def test_with_calls(
 async def test_without_calls(browser: Browser, page: Page, width: int) -> None:
     visiting = await visit(browser, page, width)
     assert "Ancora nessuna chiamata" in await visiting.open("/chiamate")
-    assert await visiting.fits()
+    assert await visiting.sticking_out() == []
     await visiting.picture(f"empty-{width}")
     assert visiting.problems == []
 
@@ -138,5 +138,5 @@ async def test_filters_by_keyboard(browser: Browser, page: Page, seeded: dict[st
     await visiting.tab.keyboard.press("Enter")
     await visiting.tab.wait_for_selector("text=Togli i filtri")
     assert await visiting.tab.locator(".call").count() == 1
-    assert await visiting.fits()
+    assert await visiting.sticking_out() == []
     assert visiting.problems == []
