@@ -48,7 +48,7 @@ class Visit:
         tab.on("requestfailed", self._failed)
 
     def _failed(self, request: Request) -> None:
-        if not request.url.endswith("/diretta"):  # which ends when the page is left
+        if request.failure != "net::ERR_ABORTED":  # which is what a page that is left was still asking for
             self.problems.append(request.url)
 
     async def open(self, path: str) -> str:

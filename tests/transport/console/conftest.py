@@ -90,7 +90,8 @@ async def page(page_as: PageAs) -> Page:
 
 @pytest.fixture
 async def seeded(database: Database) -> dict[str, str]:
-    """The ids of the calls: booked, moved, cancelled, lead, none, interrupted, running, from old to new."""
+    """The ids of the calls: booked, moved, cancelled, lead, none, interrupted, running, from old to new; and of the
+    booking of the first."""
     return await database.run(_seed)
 
 
@@ -107,7 +108,7 @@ def _seed() -> dict[str, str]:
     }
     calls.close_unattended(NOW + timedelta(hours=6))
     made["running"] = _call(marco, "+393402222222", 7)
-    book(made["booked"], marco, SLOT, client=ada)
+    made["booking"] = book(made["booked"], marco, SLOT, client=ada).id
     book(
         made["lead"], marco, SLOT + timedelta(hours=1), lead=Lead("+393331234567", "mario@gmail.com", "Mario")
     )

@@ -84,7 +84,7 @@ async def enter(visiting: Visit, role: Role) -> None:
 
 async def faults(visiting: Visit, path: str) -> list[str]:
     """What is wrong with the page that is open: it sticks out, or axe finds something serious."""
-    found = [] if await visiting.fits() else [f"{path}: sticks out sideways"]
+    found = [f"{path}: sticks out sideways: {each}" for each in await visiting.sticking_out()]
     return found + [f"{path}: {each}" for each in await visiting.serious()]
 
 
