@@ -14,8 +14,8 @@ from rules.errors import RulesError
 from storage.database import Database
 from transport.console import cookies, wording
 from transport.console.access import VIEWER, signed_in
-from transport.console.calendar_pages import CalendarPages
 from transport.console.agenda_pages import AgendaPages
+from transport.console.calendar_pages import CalendarPages
 from transport.console.call_pages import CallPages
 from transport.console.gate import Entrance, Gate
 from transport.console.headers import add_headers
