@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -137,6 +138,7 @@ async def serve(
                 log.info("listening on %s", address)
                 if ready is not None:
                     await ready(address)
+                _spare_what_stays()
                 await stop.wait()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -167,3 +169,9 @@ async def _healthz(request: web.Request) -> web.Response:
     calls = request.app[CALLS]
     status = "draining" if calls.draining else "ok"
     return web.json_response({"status": status, "active_calls": len(calls)})
+
+
+def _spare_what_stays() -> None:
+    """Let the garbage collector pass over all that is loaded: a look at it takes 0.2 s, in which no call is heard."""
+    gc.collect()
+    gc.freeze()
