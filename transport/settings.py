@@ -111,7 +111,7 @@ class BridgeSettings(BaseModel):
         description="Milliseconds of silence after each turn, so that its end is not stuck.",
     )
     frame_ms: int = Field(
-        default=20, ge=10, le=200, description="Milliseconds of audio in a frame sent to the bridge."
+        default=40, ge=10, le=200, description="Milliseconds of audio in a frame sent to the bridge."
     )
     playout_s: int = Field(
         default=180,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
@@ -17,13 +16,13 @@ from engine.ports import Clock
 from transport.bridge.allowance import Allowance
 from transport.bridge.line import BridgeLine, Pace
 from transport.bridge.metadata import CallMetadata
+from transport.bridge.prompt_acks import prompt_acks
 from transport.errors import BridgeError, MetadataError
 from transport.settings import BridgeSettings
 
 T = TypeVar("T")
 
 _MEANT = (0, aiohttp.WSCloseCode.OK)  # 0: the closing frame names no code
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Connection(ABC):
@@ -41,7 +40,7 @@ class Connection(ABC):
         self._clock = clock
         self._heard_at = clock.monotonic()
         self._allowance = Allowance(
-            clock, frames_per_s=settings.max_frames_per_s, bytes_per_s=settings.max_bytes_per_s
+            self._heard_at, frames_per_s=settings.max_frames_per_s, bytes_per_s=settings.max_bytes_per_s
         )
         self._closing: asyncio.Task[None] | None = None
         self.socket = web.WebSocketResponse(
@@ -156,27 +155,25 @@ class Connection(ABC):
     async def _frame(self) -> aiohttp.WSMessage:
         """The next frame. Raises BridgeError when the bridge sends more than it may."""
         frame = await self.socket.receive()
+        self._heard_at = self._clock.monotonic()
         if frame.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
-            self._allowance.spend(len(frame.data))
+            self._allowance.spend(len(frame.data), self._heard_at)
         return frame
 
     async def _read_frames(self, line: BridgeLine) -> bool:
-        tcp = self._request.transport.get_extra_info("socket") if self._request.transport else None
-        while True:
-            frame = await self._frame()
-            self._heard_at = self._clock.monotonic()
-            self._check(frame)
-            if tcp is not None and _QUICKACK is not None:
-                with contextlib.suppress(OSError):
-                    tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            if frame.type is aiohttp.WSMsgType.BINARY:
-                goes_on = self.take_binary(frame.data, line)
-            elif frame.type is aiohttp.WSMsgType.TEXT:
-                goes_on = self.take_text(frame.data, line)
-            else:
-                return frame.type is aiohttp.WSMsgType.CLOSE and frame.data in _MEANT
-            if not goes_on:
-                return True
+        with prompt_acks(self._request.transport) as acknowledge:
+            while True:
+                frame = await self._frame()
+                acknowledge()
+                if frame.type is aiohttp.WSMsgType.BINARY:
+                    goes_on = self.take_binary(frame.data, line)
+                elif frame.type is aiohttp.WSMsgType.TEXT:
+                    goes_on = self.take_text(frame.data, line)
+                else:
+                    self._check(frame)
+                    return frame.type is aiohttp.WSMsgType.CLOSE and frame.data in _MEANT
+                if not goes_on:
+                    return True
 
     def _check(self, frame: aiohttp.WSMessage) -> None:
         """Raises BridgeError for what is no frame; a connection that broke is none of the bridge's faults."""

@@ -17,6 +17,7 @@ from transport.settings import BridgeSettings
 log = logging.getLogger(__name__)
 
 UPLINK_RATE = 16000
+_GATHERED = UPLINK_RATE * 2 * 40 // 1000  # bytes the model is sent at a time anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class BridgeLine:
         self._bridge = bridge
         self._call_id = call_id
         self._upsampler = Resampler(rate, UPLINK_RATE)
+        self._gathered = bytearray()
         self._playout = Playout(
             clock,
             bridge,
@@ -84,9 +86,17 @@ class BridgeLine:
 
     def caller_audio(self, pcm: bytes) -> None:
         """PCM16 LE mono at the rate of the metadata, whole samples, any length."""
-        pcm = self._upsampler.feed(pcm)
-        if not pcm or self._over:
+        if self._over:
             return
+        self._gathered += self._upsampler.feed(pcm)
+        if len(self._gathered) >= _GATHERED:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        pcm = bytes(self._gathered)
+        if not pcm:
+            return
+        self._gathered.clear()
         self._put(Audio(pcm))
         self._inbox_bytes += len(pcm)
         while self._inbox_bytes > self._most_bytes:
@@ -98,12 +108,14 @@ class BridgeLine:
     def key(self, digit: str) -> None:
         """A key was pressed."""
         if not self._over:
+            self._pass_on()
             self._put(Dtmf(digit))
 
     def over(self, reason: str, *, lost: bool = False) -> None:
         """The call is over, or its connection `lost`; only the first reason counts."""
         if not self._over:
             self._over = True
+            self._pass_on()
             self._put(HungUp(reason, lost))
             self.ended.set()
 
