@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ class AssistantTurns:
     """What the model says, from its first piece to the last that was played.
 
     `numbers` gives turn numbers, `start` runs what waits for the playout. After an interruption the rest of the
-    turn's audio is dropped for `guard_s` at most.
+    turn's audio is dropped for `guard_s` at most. `told` is what it has said in the call before.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class AssistantTurns:
         guard_s: float,
         listener: Listener,
         start: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        told: Iterable[str] = (),
     ) -> None:
         self._line, self._clock, self._numbers = line, clock, numbers
         self._guard = timedelta(seconds=guard_s)
@@ -57,7 +58,7 @@ class AssistantTurns:
         self._dropping_until: datetime | None = None  # audio of an interrupted turn may still come until then
         self._unfinished: list[AssistantSpeech] = []  # neither played whole nor cut off yet
         self._sampled: dict[int, float] = {}
-        self._replays = Replays()
+        self._replays = Replays(told)
         self._stopped = False
         self._waiters: set[asyncio.Task[None]] = set()
         self.ended_at: datetime | None = None
@@ -151,6 +152,7 @@ class AssistantTurns:
             else:
                 self._cut(speech, now)
                 self._listener.assistant_ended(speech.turn(), cut=True)
+        self._prompted = True  # no more words of this turn will come
         self._replays.begin()
 
     # --- what time brings ----------------------------------------------------------------------------------

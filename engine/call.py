@@ -132,7 +132,7 @@ class Call:
         self._notices = Notices(
             self._link, clock, quiet=self.quiet, settled=self._settled, carry_out=self._carry_out
         )
-        self._replays = Replays()
+        self._replays = Replays(turn.text for turn in before if turn.speaker is Speaker.CALLER)
         # the caller
         self._keypad = Keypad(self._numbers, pause_s=settings.keys_pause_s)
         self._keys = 0
@@ -147,6 +147,7 @@ class Call:
             guard_s=settings.interrupt_guard_s,
             listener=self,
             start=self._start,
+            told=(turn.text for turn in before if turn.speaker is Speaker.ASSISTANT),
         )
         # analyses
         self._new: set[int] = set(resumed.new) if resumed else set()

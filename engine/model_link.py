@@ -122,6 +122,7 @@ class ModelLink:
         self._resumed = False
         self._tried_at = 0.0
         self._session: LiveSession | None = None
+        self._opened = 0  # how many there were
         self._opened_at: float | None = None
         self._leave_by: float | None = None  # it will be closed: go over when idle, at the latest then
         # Whether the model answers
@@ -174,22 +175,26 @@ class ModelLink:
     async def tell(self, text: str) -> Uptake:
         """Tell the model something, once there is a conversation, and see what becomes of it."""
         await self._until(lambda: self.open)
-        session = self._session
+        session, number = self._session, self._opened
         if session is None:
             return Uptake.LOST
+
+        def lost() -> bool:
+            return self._session is None or self._opened != number
+
         self._owes, self._spoke, self._in_debt = True, False, False
         self._talk.prompted()
         try:
             await session.send_notice(text)
         except LiveModelError as error:
             log.info("call %s: a notice could not be sent: %s", self._id, error.loss)
-            await self._until(lambda: self._session is not session)
+            await self._until(lost)
             return Uptake.LOST
         late = self._clock.monotonic() + self._settings.notice_retry_s
-        await self._until(lambda: self._spoke or self._session is not session, late)
+        await self._until(lambda: self._spoke or lost(), late)
         if self._spoke:
-            await self._until(lambda: not self._speaks or self._session is not session)
-        if self._session is not session:
+            await self._until(lambda: not self._speaks or lost())
+        if lost():
             return Uptake.LOST
         return Uptake.SPOKEN if self._spoke else Uptake.IGNORED
 
@@ -260,6 +265,7 @@ class ModelLink:
 
     def _begin(self, session: LiveSession) -> None:
         self._session = session
+        self._opened += 1
         self._opened_at = self._silent_from = self._idle_from = self._clock.monotonic()
         self._in_debt = self._resumed and (self._in_debt or self._owes)
         self._owes = not self._resumed

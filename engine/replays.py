@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _KEPT_WORDS = 200
 
 
@@ -11,14 +13,16 @@ class Replays:
     A connection that takes a conversation up again may begin with words told before. A piece counts as
     repeated when it and all pieces before it in this connection run along the words known at its beginning;
     from the first that does not, or once `over` says so, none does. Short words run along easily: that a piece
-    is repeated is a suspicion, and what to make of it is for the caller of this to know.
+    is repeated is a suspicion, and what to make of it is for the caller of this to know. `told` is what earlier
+    connections, of another process, have told already.
     """
 
-    def __init__(self) -> None:
-        self._known: list[str] = []
+    def __init__(self, told: Iterable[str] = ()) -> None:
+        self._known = [word for text in told for word in text.split()]
         self._before: list[str] = []
         self._next: set[int] = set()
         self._possible = False
+        self.begin()
 
     def begin(self) -> None:
         """Another connection follows."""

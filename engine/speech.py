@@ -104,7 +104,7 @@ class CallerSpeech:
             return None
         stretch = self._open[0] if self._open else None
         lost = self._lost
-        if lost is not None and (stretch is None or stretch.began_at > lost.began):
+        if lost is not None and (stretch is None or stretch.follows(lost)):
             lost.words = True
             if stretch is not None:
                 stretch.words_at = now  # its own or not, it cannot be told apart: it waits for no others
@@ -279,6 +279,10 @@ class _Stretch:
         """How long its speech lasted by `now`, at most: its beginning and end may be too soft to be noticed."""
         spoken = ((each.ended or max(now, each.began)) - each.began for each in self.segments)
         return sum((each.total_seconds() + _UNNOTICED_S for each in spoken), 0.0)
+
+    def follows(self, lost: _Lost) -> bool:
+        """Whether it was spoken after what was given up, even if nothing of the assistant was heard between."""
+        return self.began_at >= lost.began and not any(each.given_up for each in self.segments)
 
     def covers(self, segment: _Segment) -> bool:
         """Whether words came after `segment` had ended."""

@@ -863,3 +863,165 @@ async def test_nothing_is_left_running() -> None:
     await scene.over(1)
     await settle()
     assert [task for task in asyncio.all_tasks() if "call-1" in task.get_name()] == []
+
+
+# --- a connection to the model that is lost ---
+
+
+GONE = ModelGone(1006, "broken")
+
+
+async def test_a_turn_that_breaks_off_is_played_but_what_never_came_was_not_heard(scene: Scene) -> None:
+    """Its words may be there before its audio: the hour was written, and never spoken."""
+    await scene.signal(
+        AssistantWords(READBACK), ModelAudio(b"\x10\x00" * 24 * 1000), ResumptionHandle("h1"), GONE
+    )
+    await scene.clock.advance(0.9)
+    assert scene.call.turns == (), "it is still being played"
+    assert scene.phone.flushes == []
+    await scene.clock.advance(0.3)
+    (turn,) = scene.call.turns
+    assert turn.text == READBACK
+    assert "15" not in turn.heard_text
+    await scene.clock.advance(3.2)
+    assert scene.supervisor.asked[0].words == [turn.heard_text]
+
+
+async def test_speech_lost_with_a_connection_is_unheard_at_the_next_analysis(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(ResumptionHandle("h1"), GONE)
+    await scene.clock.advance(0.5)
+    assert [text for _, text in scene.model.notices] == ["recap of 1"]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    assert scene.supervisor.asked[-1].unheard
+
+
+async def test_a_yes_whose_beginning_was_lost_is_not_placed(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.begins()
+    await scene.signal(GONE)
+    await scene.clock.advance(0.5)
+    await scene.ends()
+    await scene.signal(CallerWords("sì", finished=True))
+    assert [(turn.text, turn.began_at) for turn in scene.call.turns] == [
+        (READBACK, scene.call.turns[0].began_at),
+        ("sì", None),
+    ]
+
+
+async def test_an_analysis_does_not_outlive_the_connection_that_its_words_were_lost_with(
+    scene: Scene,
+) -> None:
+    valid: list[bool] = []
+
+    async def takes() -> None:
+        asked = scene.supervisor.asked[-1]
+        await scene.signal(GONE)
+        valid.append(asked.still_valid())
+
+    scene.supervisor.takes = takes
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.02)
+    assert valid == [True], "nothing was lost"
+    scene.supervisor.takes = None
+    await scene.clock.advance(1)
+    await scene.begins()
+    scene.supervisor.takes = takes
+    await scene.says("Un attimo.", 500)
+    await scene.clock.advance(8)
+    assert valid[1:] == [False]
+
+
+async def test_replayed_words_are_no_new_turn(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì,"), CallerWords(" va bene", finished=True))
+    await scene.clock.advance(3)
+    before = scene.call.turns
+    await scene.signal(ResumptionHandle("h1"), GONE)
+    await scene.clock.advance(0.5)
+    await scene.signal(
+        CallerWords("sì,"), CallerWords(" va bene"), AssistantWords(READBACK), Signal.TURN_COMPLETE
+    )
+    await scene.clock.advance(2)
+    assert scene.call.turns == before
+
+
+async def test_words_that_look_replayed_while_the_caller_speaks_are_kept_and_are_no_yes(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì", finished=True))
+    await scene.clock.advance(3)
+    await scene.signal(ResumptionHandle("h1"), GONE)
+    await scene.clock.advance(0.5)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì"))
+    assert [(turn.text, turn.began_at is None) for turn in scene.call.turns][1:] == [
+        ("sì", False),
+        ("sì", True),
+    ]
+
+
+async def test_the_same_words_after_a_turn_of_the_assistant_are_new(scene: Scene) -> None:
+    await scene.says("Ti interessa?", 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì", finished=True))
+    await scene.clock.advance(3)
+    await scene.signal(ResumptionHandle("h1"), GONE)
+    await scene.clock.advance(0.5)
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì", finished=True))
+    last = scene.call.turns[-1]
+    assert last.text == "sì"
+    assert last.began_at is not None
+
+
+async def test_a_notice_lost_with_its_connection_is_told_again_once(scene: Scene) -> None:
+    scene.supervisor.answers = [AnalysisResult(notices=("Prenotato.",))]
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.5)
+    await scene.says("È prenotato", 2000, whole=False)
+    await scene.signal(ResumptionHandle("h1"), GONE)
+    await scene.clock.advance(4)
+    assert [text for _, text in scene.model.notices] == ["Prenotato.", "Prenotato."]
+    await scene.says("È prenotato.", 1000)
+    await scene.clock.advance(20)
+    assert [text for _, text in scene.model.notices] == ["Prenotato.", "Prenotato."]
+
+
+async def test_speech_dropped_in_part_on_its_way_up_is_lost() -> None:
+    scene = Scene(uplink_queue_ms=400)
+    await scene.start()
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    scene.model.blocked = True
+    await scene.begins()
+    for _ in range(30):
+        await scene.hears(40)
+        await scene.clock.advance(0.04)
+    scene.model.blocked = False
+    await scene.ends()
+    await scene.clock.advance(1)
+    await scene.signal(CallerWords("va bene", finished=True))
+    assert [turn.began_at for turn in scene.call.turns if turn.text == "va bene"] == [None]
+    await scene.close()
+
+
+async def test_after_hanging_up_no_other_conversation_is_begun(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.begins()
+    await scene.hangs_up()
+    await scene.signal(GONE)
+    end = await scene.over(1)
+    assert (end.reason, dict(end.rotations)) == ("hangup", {})
+    assert len(scene.model.opened) == 1

@@ -43,6 +43,11 @@ def test_nothing_is_repeated_in_the_first_connection_or_when_nothing_was_told() 
     assert not after().repeats("Sì")
 
 
+def test_what_another_process_was_told_can_be_repeated_at_once() -> None:
+    assert Replays(["Buongiorno.", "Sì, mercoledì"]).repeats("mercoledì")
+    assert not Replays(["Buongiorno."]).repeats("mercoledì")
+
+
 def test_once_over_nothing_counts_as_repeated() -> None:
     replays = after(*TOLD)
     replays.over()

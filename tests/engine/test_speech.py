@@ -301,6 +301,107 @@ def test_words_are_never_placed_later_than_spoken(data: st.DataObject) -> None:
                 assert placed <= float(word.split("@")[1]) + 1e-5
 
 
+# --- a connection that is lost ---
+
+
+def told(
+    steps: Sequence[Step], lost_at: float, then: Sequence[Step]
+) -> tuple[CallerSpeech, list[tuple[str, float | None]]]:
+    """Play `steps`, lose the connection, play `then`; the turns of both."""
+    speech = CallerSpeech(itertools.count(1))
+    before = play(steps, speech)
+    speech.lose(at(lost_at))
+    return speech, [*before, *play(then, speech)]
+
+
+SPEECH_LOST = {
+    "no words yet": ([(1, "began"), (2, "ended")], 2.5),
+    "in the middle of it": ([(1, "began")], 1.5),
+    "more words may have followed": ([(1, "began"), (2, "ended"), (2.5, "words", "Sì")], 2.6),
+    "closed, and more may have followed": (
+        [(1, "began"), (2, "ended"), (2.5, "words", "Sì"), (2.6, "boundary")],
+        2.7,
+    ),
+}
+
+
+@pytest.mark.parametrize(("steps", "lost_at"), SPEECH_LOST.values(), ids=SPEECH_LOST)
+def test_speech_whose_words_are_lost_with_a_connection_is_given_up_at_once(
+    steps: list[Step], lost_at: float
+) -> None:
+    speech, _ = told(steps, lost_at, [])
+    assert speech.given_up == 1
+    assert not speech.untranscribed(at(lost_at))
+    speech.ended(at(lost_at + 0.2))
+    speech.settle(at(60))
+    assert speech.given_up == 1, "and once only"
+
+
+def test_nothing_is_lost_of_speech_that_was_understood() -> None:
+    speech, turns = told([(1, "began"), (2, "ended"), (2.5, "words", "Sì")], 4.5, [])
+    assert (speech.given_up, turns) == (0, [("Sì", 1.0)])
+    _, turns = told(
+        [(1, "began"), (2, "ended"), (2.5, "words", "Sì")],
+        4.5,
+        [(5, "played", 6), (7, "began"), (8, "ended"), (8.5, "words", "no")],
+    )
+    assert turns == [("Sì", 1.0), ("no", 7.0)], "and what is said next is its own"
+
+
+def test_the_rest_of_an_utterance_without_its_beginning_cannot_be_placed() -> None:
+    """Of "no, anzi sì" the new connection has heard the end alone."""
+    speech, turns = told([(1, "began")], 2, [(2.5, "ended"), (3, "words", "sì")])
+    assert turns == [("sì", None)]
+    assert speech.given_up == 1
+
+
+def test_neither_can_what_is_said_right_after_it() -> None:
+    _, turns = told([(1, "began"), (2, "ended")], 2.2, [(4, "began"), (5, "ended"), (5.5, "words", "sì")])
+    assert turns == [("sì", None)]
+
+
+def test_but_it_is_not_waited_for_in_turn_and_what_follows_counts() -> None:
+    speech, turns = told(
+        [(1, "began"), (2, "ended")],
+        2.2,
+        [
+            *[(4, "began"), (5, "ended"), (5.5, "words", "sì"), (6, "boundary"), (6.5, "played", 8)],
+            *[(8.5, "began"), (9, "ended"), (9.5, "words", "confermo")],
+        ],
+    )
+    speech.settle(at(60))
+    assert turns == [("sì", None), ("confermo", 8.5)]
+    assert speech.given_up == 1
+
+
+def test_later_speech_counts_where_no_words_came() -> None:
+    steps: list[Step] = [(3, "played", 5), (10, "began"), (11, "ended"), (11.5, "words", "sì")]
+    _, turns = told([(1, "began"), (2, "ended")], 2.2, steps)
+    assert turns == [("sì", 10.0)]
+
+
+def test_doubtful_words_are_kept_but_not_placed() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    speech.began(at(1))
+    speech.ended(at(2))
+    turn = speech.words("sì", at(2.5), doubtful=True)
+    assert turn is not None
+    assert (turn.text, turn.began_at) == ("sì", None)
+    assert speech.waiting()
+    assert speech.untranscribed(at(3)), "its own words may still come"
+    speech.settle(at(9.5))
+    assert (speech.given_up, speech.waiting()) == (1, False)
+
+
+def test_speech_of_which_the_beginning_was_dropped_is_lost_but_not_what_came_after() -> None:
+    speech = CallerSpeech(itertools.count(1))
+    for step in ((1.0, "began"), (2.0, "ended"), (3.5, "began"), (4.0, "ended")):
+        getattr(speech, str(step[1]))(at(step[0]))
+    speech.lose(at(4.5), begun_by=at(2.5))
+    assert speech.given_up == 1
+    assert speech.untranscribed(at(5))
+
+
 # --- the assistant ---
 
 
