@@ -48,8 +48,8 @@ class Visit:
         tab.on("requestfailed", self._failed)
 
     def _failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # which is what a page that is left was still asking for
-            self.problems.append(request.url)
+        if request.failure != "net::ERR_ABORTED":  # what was under way when the page was left
+            self.problems.append(f"{request.url}: {request.failure}")
 
     async def open(self, path: str) -> str:
         await self.tab.goto(str(self._page.make_url(path)))
