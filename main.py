@@ -395,7 +395,7 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
             watch=board.metrics.analysed,
             elsewhere=board.elsewhere,
         )
-        add_api(app, board.database, board.clock, chats, settings.api)
+        add_api(app, board.database, board.clock, chats, settings.api, elsewhere=board.elsewhere)
 
     def public(app: web.Application) -> None:
         pages = settings.console
@@ -406,6 +406,7 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
             settings.public,
             public_url=pages.public_url,
             proxies=pages.trusted,
+            elsewhere=board.elsewhere,
         )
 
     return Parts(

@@ -55,7 +55,8 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a conversation stands. `missing` are details by their English names; `to_restate` those that the assistant
-    has not restated rightly yet, beside day and time, without which no yes counts; `booking` is in force.
+    has not restated rightly yet, beside day and time, without which no yes counts; `booking` is in force;
+    `callback`: a person is to get in touch.
 
     Of a message: `notices` are to be woven into the next reply; `duplicate`, it had been taken before; not `read`, it
     was passed over, since it came behind a booking or its analysis failed.
@@ -69,6 +70,7 @@ class Standing:
     to_restate: tuple[str, ...]
     hold: Hold | None
     booking: Booking | None
+    callback: bool
     notices: tuple[str, ...] = ()
     duplicate: bool = False
     read: bool = True
@@ -220,6 +222,7 @@ def standing_of(chat: ChatRecord, rules: Rulebook, now: datetime) -> Standing:
         to_restate=_to_restate(conversation, state),
         hold=hold,
         booking=booking,
+        callback=held.callback_requested,
     )
 
 

@@ -77,6 +77,7 @@ class BookingShown(Slot):
 
     kind: Literal["consultation", "appointment"]
     id: str
+    meet_link: str | None = Field(description="Where it is held on line, once that is known.")
 
 
 class BookingStanding(Body):
@@ -105,6 +106,7 @@ class MessageTaken(BookingStanding):
         description="Details that the assistant must restate, beside day and time, before a yes can count."
     )
     notices: list[str] = Field(description="To be woven into the next reply.")
+    callback_requested: bool = Field(description="A person is to get in touch; the notices say so too.")
     duplicate: bool = Field(description="It had been taken before, and has changed nothing.")
     read: bool = Field(description="False: it was passed over; ask again what the customer wants.")
 
@@ -169,6 +171,7 @@ class Conversations:
             missing=list(standing.missing),
             to_restate=list(standing.to_restate),
             notices=list(standing.notices),
+            callback_requested=standing.callback,
             duplicate=standing.duplicate,
             read=standing.read,
         )
@@ -216,6 +219,7 @@ def shown(booking: Booking, local_start: str) -> BookingShown:
         start=booking.start,
         local_start=local_start,
         minutes=booking.minutes,
+        meet_link=booking.meet_link,
     )
 
 

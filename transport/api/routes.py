@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from engine.chat import Chats
-from engine.ports import Clock
+from engine.ports import Clock, Elsewhere
 from storage.database import Database
 from transport.api.conversations import Conversations
 from transport.api.entrance import Entrance
@@ -21,18 +21,30 @@ from transport.api.tools import Tools
 DOCUMENT = "/v1/openapi.json"
 
 
-def operations(database: Database, chats: Chats, clock: Clock) -> Sequence[Operation]:
+def operations(
+    database: Database, chats: Chats, clock: Clock, elsewhere: Elsewhere | None
+) -> Sequence[Operation]:
     """All that can be asked."""
-    return [*Conversations(chats, clock).operations(), *Tools(database, clock).operations()]
+    tools = Tools(database, clock, elsewhere)
+    return [*Conversations(chats, clock).operations(), *tools.operations()]
 
 
 def add_api(
-    app: web.Application, database: Database, clock: Clock, chats: Chats, settings: ApiSettings
+    app: web.Application,
+    database: Database,
+    clock: Clock,
+    chats: Chats,
+    settings: ApiSettings,
+    *,
+    elsewhere: Elsewhere | None = None,
 ) -> None:
-    """Add /v1. Without a key in the store nobody comes in."""
+    """Add /v1. Without a key in the store nobody comes in.
+
+    `elsewhere` looks after what else takes consultants' time.
+    """
     entrance = Entrance(database, clock, settings)
     app.middlewares.insert(0, as_problems())
-    known = operations(database, chats, clock)
+    known = operations(database, chats, clock, elsewhere)
     for operation in known:
         add_to(app, operation, entrance, settings.max_body_bytes)
     app.router.add_get(DOCUMENT, _answering(orjson.dumps(document(known))))

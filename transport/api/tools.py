@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from engine.ports import Clock
+from engine.ports import Clock, Elsewhere
 from storage import chats
 from storage.chats import ChatRecord, ChatRefused, Party
 from storage.database import Database
@@ -151,8 +151,9 @@ class Declarations(Body):
 class Tools:
     """The operations on tools."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, elsewhere: Elsewhere | None = None) -> None:
+        """`elsewhere` looks after what else takes consultants' time."""
+        self._database, self._clock, self._elsewhere = database, clock, elsewhere
 
     def operations(self) -> list[Operation]:
         """Those of this file."""
@@ -197,6 +198,9 @@ class Tools:
                 return chat, done
 
             try:
+                if self._elsewhere is not None and name in _LOOKING:
+                    known = await self._database.run(lambda: chats.open_chat(party, None, now=now))
+                    await self._elsewhere.fresh(known.consultant_id)
                 chat, done = await self._database.run(work)
             except ChatRefused as error:
                 raise refused(error) from None
@@ -206,6 +210,7 @@ class Tools:
 
 
 _ACTING = frozenset({"proposeBooking", "confirmBooking", "cancelBooking", "rescheduleBooking"})
+_LOOKING = frozenset({"getAvailableSlots", "proposeBooking", "confirmBooking", "rescheduleBooking"})
 _BODIES: dict[str, type[Call]] = {
     "getAvailableSlots": SlotsCall,
     "proposeBooking": ProposeCall,

@@ -16,7 +16,7 @@ import jinja2
 from aiohttp import web
 
 from engine.faults import where
-from engine.ports import Clock
+from engine.ports import Clock, Elsewhere
 from engine.wording import spoken_slot
 from storage import bookings, chats, people
 from storage.database import Database
@@ -56,9 +56,11 @@ class PublicPages:
         *,
         public_url: str = "",
         proxies: frozenset[str] = frozenset(),
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._database, self._clock, self._shown = database, clock, settings.shown
         self._environment, self._public_url, self._proxies = environment, public_url, proxies
+        self._elsewhere = elsewhere
         self._pages = Rates(clock, per_minute=settings.pages_per_minute, burst=settings.pages_per_minute)
         self._holds = Rates(clock, per_minute=settings.holds_per_hour / 60, burst=_HOLDS_AT_ONCE)
 
@@ -214,6 +216,8 @@ class PublicPages:
             )
             if not ours:
                 return self._problem(request, visit, "stale", 403, known)
+        if self._elsewhere is not None:
+            await self._elsewhere.fresh(known.id)
         return await answer(request, visit, known)
 
     async def _held(self, visit: Visit, consultant: ConsultantRecord) -> Hold | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 from aiohttp import web
 
-from engine.ports import Clock
+from engine.ports import Clock, Elsewhere
 from storage.database import Database
 from transport.console import cookies
 from transport.console.static_files import Static
@@ -25,8 +25,12 @@ def add_public(
     *,
     public_url: str = "",
     proxies: frozenset[str] = frozenset(),
+    elsewhere: Elsewhere | None = None,
 ) -> None:
-    """Add the pages of the consultants that the settings name; nothing where they name none."""
+    """Add the pages of the consultants that the settings name; nothing where they name none.
+
+    `elsewhere` looks after what else takes consultants' time.
+    """
     if not settings.shown:
         return
     if cookies.SECURE not in app:  # as the console has it, where it is served
@@ -38,5 +42,8 @@ def add_public(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    PublicPages(database, clock, settings, environment, public_url=public_url, proxies=proxies).add_to(app)
+    pages = PublicPages(
+        database, clock, settings, environment, public_url=public_url, proxies=proxies, elsewhere=elsewhere
+    )
+    pages.add_to(app)
     Static(_HERE / "static", f"{ROOT}/file").add_to(app)

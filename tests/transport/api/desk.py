@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.chat import Chats
+from engine.ports import Elsewhere
 from storage import api_keys
 from storage.database import Database
 from tests.dialogues import shipped_rulebook
@@ -73,14 +74,17 @@ async def key_of(database: Database, clock: Hands, integration: str, scopes: Seq
 
 @asynccontextmanager
 async def served(
-    database: Database, clock: Hands | None = None, settings: ApiSettings | None = None
+    database: Database,
+    clock: Hands | None = None,
+    settings: ApiSettings | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Shop]:
     """A server over an open store; leaving it and entering again is a restart."""
     clock = clock or Hands()
     rules = shipped_rulebook()
     app = web.Application()
-    chats = Chats(database, clock, lambda: rules, lambda _: Nothing())
-    add_api(app, database, clock, chats, settings or ApiSettings())
+    chats = Chats(database, clock, lambda: rules, lambda _: Nothing(), elsewhere=elsewhere)
+    add_api(app, database, clock, chats, settings or ApiSettings(), elsewhere=elsewhere)
     async with TestClient(TestServer(app)) as client:
         key = await key_of(database, clock, "shop", api_keys.SCOPES)
         yield Shop(client, clock, key)

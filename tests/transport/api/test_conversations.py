@@ -124,6 +124,12 @@ async def test_each_integration_has_conversations_of_its_own(shop: Shop, databas
     assert (await replace(shop, key=renewed).booking())["stage"] == "raccolta_dati"
 
 
+async def test_who_wants_a_person_is_told_that_one_will_get_in_touch(shop: Shop) -> None:
+    asked = await shop.write("C: Vorrei parlare con una persona, non con un robot")
+    assert asked["callbackRequested"] and asked["notices"]
+    assert not (await replace(shop, name="c-2", sent=0).write("C: Ciao"))["callbackRequested"]
+
+
 async def test_nothing_personal_is_logged(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     named = replace(shop, name="+393331234567")

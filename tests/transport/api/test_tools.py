@@ -10,10 +10,11 @@ import jsonschema_rs
 import pytest
 from google.genai.types import FunctionDeclaration
 
-from storage import availability, bookings, chats, journal, people
+from storage import availability, bookings, busy, chats, journal, people
+from storage.busy import Busy
 from storage.database import Database
-from storage.models import BookingStatus, Consultation
-from tests.engine.written import Hands
+from storage.models import BookingStatus, Consultant, Consultation
+from tests.engine.written import START, Hands
 from tests.storage.playground import rome
 from tests.transport.api.desk import Shop, served
 from transport.api import tool_texts
@@ -238,6 +239,33 @@ async def test_of_messages_and_tools_one_acts_in_a_conversation(shop: Shop) -> N
     message = {"messageId": "m1", "role": "caller", "text": "Ciao"}
     status, problem = await tools.ask("POST", "/v1/conversations/c-2/messages", json=message)
     assert (status, problem["type"].rsplit(":", 1)[1]) == (409, "other-leader")
+
+
+class Filling:
+    """Elsewhere somebody has just put something into the consultant's calendar."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def begin(self, consultant_id: int) -> None:
+        """Nothing takes time here."""
+
+    async def fresh(self, consultant_id: int) -> None:
+        taken = Busy("event", rome("2026-02-11T14:30"), rome("2026-02-11T15:30"))
+
+        def work() -> None:
+            Consultant.update(calendar="marco").where(Consultant.id == consultant_id).execute()
+            busy.remember(consultant_id, "marco", [taken], read_at=START)
+
+        await self.database.run(work)
+
+
+async def test_what_else_is_in_the_calendar_is_looked_at_first(database: Database) -> None:
+    async with served(database, elsewhere=Filling(database)) as shop:
+        assert WEDNESDAY not in [
+            each["localStart"] for each in (await shop.tool("getAvailableSlots"))["slots"]
+        ]
+        assert (await shop.tool("proposeBooking", start=WEDNESDAY))["code"] == "SLOT_TAKEN"
 
 
 async def test_what_the_tools_did_is_in_the_journal(shop: Shop, database: Database) -> None:
