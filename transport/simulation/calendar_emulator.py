@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
@@ -328,8 +329,10 @@ async def _body(request: web.Request) -> Any:
 def _make_conference(event: Event) -> None:
     """The conference asked for; its address is always the same for the same request, as Google's is."""
     request = event["conferenceData"]["createRequest"]
-    letters = re.sub("[^a-z]", "", request["requestId"].lower()) + "abcdefghij"
-    code = f"{letters[-10:-7]}-{letters[-7:-3]}-{letters[-3:]}"
+    letters = "".join(
+        chr(ord("a") + byte % 26) for byte in sha256(request["requestId"].encode()).digest()[:10]
+    )
+    code = f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
     request["status"] = {"statusCode": "success"}
     event["conferenceData"] |= {
         "conferenceId": code,

@@ -446,6 +446,11 @@ _VERBS = {"sposto": "sposto", "annullo": "annullo", "disdico": "annullo", "cance
 #: Notices without slots in them: words of the notice, what is said, what that asks for.
 _NOTICES: tuple[tuple[str, str, _Awaits], ...] = (
     (
+        "link per la videochiamata",
+        "C'è anche un link per la videochiamata, lo trovi nell'invito. Ti serve altro?",
+        _Awaits.MORE,
+    ),
+    (
         "registrato nulla",
         "Scusami, non è ancora registrato nulla. Che giorno e ora preferisci?",
         _Awaits.SLOT,
