@@ -11,16 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TESTS = {
-    "at_least": "almeno {}",
-    "at_most": "al massimo {}",
-    "more_than": "più di {}",
-    "less_than": "meno di {}",
-    "in": "{}",
-    "not": "non {}",
-    "not_in": "né {}",
-}
-_GROUPS = {"all": "tutte insieme", "any": "almeno una", "none": "nessuna"}
+from transport.console.wording import TEXTS
+
+_TESTS, _GROUPS, _WORDS = TEXTS["rule_tests"], TEXTS["rule_groups"], TEXTS["rule_words"]
 _CONTEXT_LINES = 3
 
 
@@ -101,16 +94,18 @@ def _clause(key: str, value: Any) -> Clause:
     if isinstance(value, dict):
         return Clause(
             f"{key}: "
-            + " e ".join(_TESTS.get(str(test), "{}").format(_words(of)) for test, of in value.items())
+            + f" {_WORDS['and']} ".join(
+                _TESTS.get(str(test), "{}").format(_words(of)) for test, of in value.items()
+            )
         )
     return Clause(f"{key}: {_words(value)}")
 
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
-        return " o ".join(map(_words, value))
+        return f" {_WORDS['or']} ".join(map(_words, value))
     if isinstance(value, bool):
-        return "sì" if value else "no"
+        return _WORDS["yes" if value else "no"]
     return str(value).replace("_", " ")
 
 

@@ -15,6 +15,7 @@ from storage.rulesets import RuleChangeRecord
 from transport.console.access import Role, requires
 from transport.console.page import page
 from transport.console.rule_texts import differences, shown_rules
+from transport.console.wording import TEXTS
 
 _PAGE_SIZE = 50
 _ZONE = ZoneInfo("Europe/Rome")
@@ -56,7 +57,7 @@ class RulesPages:
         number = int(request.match_info["number"])
         this = await self._database.run(lambda: rulesets.change(number))
         if this is None:
-            return page(request, "missing.html", {"what": "Questa versione delle regole"}, status=404)
+            return page(request, "missing.html", {"what": TEXTS["rules"]["this_version"]}, status=404)
         before = await self._before(this)
         files = await self._texts(this.version)
         shown = {

@@ -11,7 +11,7 @@ from transport.console.passwords import Weakness
 CONSOLE = Path(wording.__file__).parent
 _IN_TEMPLATE = re.compile(r"\bt\.(\w+)\.(\w+)")
 _IN_MODULE = re.compile(r'TEXTS\["(\w+)"\]\["(\w+)"\]')
-_WHOLE_SECTION = re.compile(r'TEXTS\["(\w+)"\]\[[^"]')
+_WHOLE_SECTION = re.compile(r'TEXTS\["(\w+)"\](?!\[")')
 
 
 def test_texts_and_their_uses_agree() -> None:
