@@ -113,6 +113,10 @@ class BridgeSettings(BaseModel):
     frame_ms: int = Field(
         default=40, ge=10, le=200, description="Milliseconds of audio in a frame sent to the bridge."
     )
+    marks: bool = Field(
+        default=True,
+        description="Ask bridges that know marks when a turn was played, to correct our own count.",
+    )
     playout_s: int = Field(
         default=180,
         ge=10,

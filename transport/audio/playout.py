@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,8 @@ from transport.audio.resample import Resampler
 
 MODEL_RATE = 24000
 _BYTES = 2
+_MARK_WAIT_MS = 1000.0  # an answer that comes later says nothing
+_MARKS = 3
 
 
 class Downlink(Protocol):
@@ -22,6 +25,9 @@ class Downlink(Protocol):
 
     async def kill_audio(self) -> None:
         """Drop what the bridge has not played yet."""
+
+    async def send_mark(self, name: str) -> None:
+        """Ask to be told when all that was sent before has been played. Only where there are marks."""
 
 
 @dataclass(slots=True)
@@ -44,6 +50,7 @@ class _Turn:
     tailed: bool = False
     flushed: bool = False
     whole: bool = True  # nothing of it was dropped
+    mark_due: bool = False  # its end was marked, and the bridge has not answered
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def played_ms(self, now: float) -> float:
@@ -66,6 +73,10 @@ class Playout:
     (or its end stays stuck there). Where a flush may not stop what the bridge already has (`kills` is false),
     the next turn is counted as played after it. Of a turn no more than `queue_ms` wait to be played: what comes
     beyond is dropped, and the turn then counts as not played whole.
+
+    With `marks` the bridge is asked after each turn when it was played. An answer later than our own clock tells how
+    far the bridge is behind it, and from then on as much less counts as played. Nothing else counts: marks come too
+    early or never where a bridge takes a sample for one, or drops its audio.
     """
 
     def __init__(
@@ -79,6 +90,7 @@ class Playout:
         frame_ms: int = 20,
         queue_ms: int = 180_000,
         kills: bool = True,
+        marks: bool = False,
     ) -> None:
         self._clock = clock
         self._downlink = downlink
@@ -86,7 +98,11 @@ class Playout:
         self._bytes_per_ms = rate * _BYTES / 1000
         self._lead_ms, self._tail_ms, self._frame_ms = lead_ms, tail_ms, frame_ms
         self._most_queued = int(queue_ms * self._bytes_per_ms)
-        self._kills = kills
+        self._kills, self._marks = kills, marks
+        self.behind_ms = (
+            0.0  # how far the bridge is behind our clock: the least of what the last marks have told
+        )
+        self._told_ms: deque[float] = deque(maxlen=_MARKS)
         self._turns: dict[int, _Turn] = {}
         self._waiting: deque[_Turn] = deque()
         self._plays_until_ms = 0.0  # of the monotonic clock: when the bridge runs dry
@@ -127,9 +143,9 @@ class Playout:
         for state in self._turns.values():
             if state.settled.is_set():
                 continue
-            played = state.played_ms(now)
-            state.runs = [_Run(now - played, 0.0, played)] if played else []
-            state.flushed = True
+            played = state.played_ms(now - self.behind_ms)
+            state.runs = [_Run(-math.inf, 0.0, played)] if played else []
+            state.flushed, state.mark_due = True, False
             state.queued.clear()
             state.settled.set()
         self._waiting.clear()
@@ -151,7 +167,18 @@ class Playout:
     def played_ms(self, turn: int) -> float:
         """Milliseconds of `turn` that the caller has been played: what was sent, less what is still ahead."""
         state = self._turns.get(turn)
-        return state.played_ms(self._now_ms()) if state else 0.0
+        return state.played_ms(self._now_ms() - self.behind_ms) if state else 0.0
+
+    def marked(self, name: str) -> None:
+        """The bridge says that it has played all before the mark `name`."""
+        state = self._turns.get(int(name)) if name.isdecimal() and len(name) < 10 else None
+        if state is None or not state.mark_due or not state.runs:
+            return
+        state.mark_due = False
+        late = self._now_ms() - state.played_until()
+        if 0 <= late <= _MARK_WAIT_MS:
+            self._told_ms.append(late)
+            self.behind_ms = min(self._told_ms)
 
     async def drained(self, turn: int) -> bool:
         """Wait until `turn` has ended and was played; whether it was played whole, neither flushed nor too long."""
@@ -175,6 +202,9 @@ class Playout:
             elif not state.tailed:
                 state.tailed = True
                 self._settle_later(state)
+                if self._marks and state.runs:
+                    state.mark_due = True
+                    await self._downlink.send_mark(self._name_of(state))
                 await self._send_silence()
             else:
                 self._waiting.popleft()
@@ -188,6 +218,9 @@ class Playout:
             self._turns[number] = state = _Turn()
             self._waiting.append(state)
         return self._turns[number]
+
+    def _name_of(self, state: _Turn) -> str:
+        return str(next(number for number, known in self._turns.items() if known is state))
 
     def _now_ms(self) -> float:
         return self._clock.monotonic() * 1000
@@ -243,7 +276,7 @@ class Playout:
     async def _settle(self, state: _Turn) -> None:
         """Mark `state` as played whole once it was, unless it is flushed before."""
         while not state.settled.is_set():
-            left = state.played_until() - self._now_ms() if state.runs else 0.0
+            left = state.played_until() + self.behind_ms - self._now_ms() if state.runs else 0.0
             if left <= 0:
                 state.settled.set()
             else:

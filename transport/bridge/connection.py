@@ -77,6 +77,10 @@ class Connection(ABC):
     async def kill_audio(self) -> None:
         """Drop what the bridge has not played yet."""
 
+    async def send_mark(self, name: str) -> None:
+        """Ask to be told when all that was sent before has been played. Only where `pace` has marks."""
+        raise NotImplementedError
+
     transfers: ClassVar[bool] = False
     """Whether the dialect has a word to hand the phone call to another number."""
 

@@ -20,17 +20,20 @@ class ForkConnection(Connection):
     @property
     def pace(self) -> Pace:
         """At the rate the module was told to play, as far ahead as it keeps before it plays."""
-        return Pace(self.settings.downlink_rate, self.settings.lead_ms)
+        return Pace(self.settings.downlink_rate, self.settings.lead_ms, marks=True)
 
     def describe(self, text: str) -> CallMetadata:
         """The first frame is the metadata."""
         return read_metadata(text, region=self.settings.region)
 
     def take_text(self, text: str, line: BridgeLine) -> bool:
-        """Keys; what else there is (marks of others, events of newer builds) is let pass."""
+        """Keys, and marks that were played; what else there is (events of newer builds) is let pass."""
         event = json_object(text)
         if event.get("event") == "dtmf":
             line.key(pressed(event.get("dtmf")))
+        mark = event.get("data") if event.get("type") == "mark" else None
+        if isinstance(mark, dict) and mark.get("event") == "playout":
+            line.marked(str(mark.get("name")))
         return True
 
     def take_binary(self, data: bytes, line: BridgeLine) -> bool:
@@ -45,6 +48,10 @@ class ForkConnection(Connection):
     async def kill_audio(self) -> None:
         """Drop what the bridge has not played yet."""
         await self.say({"type": "killAudio"})
+
+    async def send_mark(self, name: str) -> None:
+        """The module answers when it has played what it was sent before."""
+        await self.say({"type": "mark", "data": {"name": name}})
 
     async def transfer(self, number: str) -> None:
         """The module passes it on as an event; what hears that does the transfer."""

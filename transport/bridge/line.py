@@ -25,12 +25,13 @@ class Pace:
     """How a bridge wants to be played to.
 
     PCM at `rate` Hz, `lead_ms` of it kept ahead there. `kills` tells whether it surely drops what it has
-    when it is told to.
+    when it is told to, `marks` whether it can say when it has played what was sent.
     """
 
     rate: int
     lead_ms: int
     kills: bool = True
+    marks: bool = False
 
 
 class Bridge(Downlink, Protocol):
@@ -73,6 +74,7 @@ class BridgeLine:
             frame_ms=settings.frame_ms,
             queue_ms=settings.playout_s * 1000,
             kills=bridge.pace.kills,
+            marks=bridge.pace.marks and settings.marks,
         )
         self._most_bytes = settings.backlog_ms * UPLINK_RATE * 2 // 1000
         self._inbox: deque[LineEvent] = deque()
@@ -110,6 +112,10 @@ class BridgeLine:
         if not self._over:
             self._pass_on()
             self._put(Dtmf(digit))
+
+    def marked(self, name: str) -> None:
+        """The bridge has played what was sent before the mark `name`."""
+        self._playout.marked(name)
 
     def over(self, reason: str, *, lost: bool = False) -> None:
         """The call is over, or its connection `lost`; only the first reason counts."""

@@ -23,7 +23,7 @@ class TwilioConnection(Connection):
     @property
     def pace(self) -> Pace:
         """At 8 kHz; `clear` stops what it has."""
-        return Pace(TWILIO_RATE, self.settings.lead_ms)
+        return Pace(TWILIO_RATE, self.settings.lead_ms, marks=True)
 
     def describe(self, text: str) -> CallMetadata | None:
         """The frame `start`; only `connected` may come before it."""
@@ -40,7 +40,7 @@ class TwilioConnection(Connection):
         return metadata
 
     def take_text(self, text: str, line: BridgeLine) -> bool:
-        """Audio, keys and the end; echoes of marks and events of later versions are let pass."""
+        """Audio, keys, marks and the end; events of later versions are let pass."""
         event = json_object(text)
         match event.get("event"):
             case "media":
@@ -49,6 +49,8 @@ class TwilioConnection(Connection):
                     line.caller_audio(mulaw.decode(_payload(media)))
             case "dtmf":
                 line.key(pressed(_part(event, "dtmf").get("digit")))
+            case "mark":
+                line.marked(str(_part(event, "mark").get("name")))
             case "start":
                 raise BridgeError("a second start in one stream")
             case "stop":
@@ -67,6 +69,10 @@ class TwilioConnection(Connection):
     async def kill_audio(self) -> None:
         """Drop what Twilio has not played yet."""
         await self.say({"event": "clear", "streamSid": self._stream_sid})
+
+    async def send_mark(self, name: str) -> None:
+        """Twilio echoes the name when it has played what it was sent before, or dropped it."""
+        await self.say({"event": "mark", "streamSid": self._stream_sid, "mark": {"name": name}})
 
     async def disconnect(self) -> None:
         """Nothing to say: when the WebSocket closes, Twilio goes on in the TwiML, which ends the call."""

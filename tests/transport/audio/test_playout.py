@@ -14,12 +14,16 @@ class Bridge:
         self.clock = clock
         self.sent: list[tuple[float, bytes]] = []
         self.kills: list[float] = []
+        self.marks: list[str] = []
 
     async def send_audio(self, pcm: bytes) -> None:
         self.sent.append((self.clock.monotonic() - 1000, pcm))
 
     async def kill_audio(self) -> None:
         self.kills.append(self.clock.monotonic() - 1000)
+
+    async def send_mark(self, name: str) -> None:
+        self.marks.append(name)
 
     def sent_ms(self) -> float:
         return sum(len(pcm) for _, pcm in self.sent) / 48
@@ -234,3 +238,115 @@ async def test_resamples_for_a_bridge_that_wants_8_khz(clock: VirtualClock, brid
     assert playout.played_ms(1) == pytest.approx(1000, abs=2)
     running.cancel()
     await playout.close()
+
+
+# --- Marks ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def marking(clock: VirtualClock, bridge: Bridge) -> AsyncIterator[Playout]:
+    playout = Playout(clock, bridge, marks=True)
+    running = asyncio.create_task(playout.run())
+    yield playout
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await playout.close()
+
+
+async def turn(
+    playout: Playout, clock: VirtualClock, number: int, ms: int = 500, answer_s: float = 0.0
+) -> None:
+    """One turn, whose mark is answered `answer_s` after its end by our clock."""
+    playout.play(number, audio(ms))
+    playout.end_turn(number)
+    await clock.advance(ms / 1000 + answer_s)
+    playout.marked(str(number))
+    await clock.advance(1.0 - answer_s)
+
+
+async def test_each_turn_is_marked_once_after_its_audio(
+    marking: Playout, bridge: Bridge, clock: VirtualClock
+) -> None:
+    await turn(marking, clock, 1)
+    await turn(marking, clock, 2)
+    assert bridge.marks == ["1", "2"]
+
+
+async def test_without_marks_none_is_sent(playout: Playout, bridge: Bridge, clock: VirtualClock) -> None:
+    await turn(playout, clock, 1, answer_s=0.3)
+    assert bridge.marks == []
+    assert playout.behind_ms == 0
+
+
+async def test_a_late_mark_makes_less_count_as_played_and_turns_end_later(
+    marking: Playout, clock: VirtualClock
+) -> None:
+    await turn(marking, clock, 1, answer_s=0.2)
+    assert marking.behind_ms == pytest.approx(200, abs=1)
+    marking.play(2, audio(1000))
+    marking.end_turn(2)
+    drained = asyncio.create_task(marking.drained(2))
+    await clock.advance(0.5)
+    assert marking.played_ms(2) == pytest.approx(300, abs=25)
+    await clock.advance(0.65)
+    assert not drained.done()
+    await clock.advance(0.1)
+    assert drained.done()
+    assert marking.played_ms(2) == 1000
+
+
+async def test_one_late_mark_among_others_is_our_own_stall(marking: Playout, clock: VirtualClock) -> None:
+    for number, answer_s in enumerate((0.05, 0.9, 0.1, 0.07), start=1):
+        await turn(marking, clock, number, answer_s=answer_s)
+        assert marking.behind_ms <= 71
+    assert marking.behind_ms == pytest.approx(70, abs=1)
+
+
+@pytest.mark.parametrize("name", ["1", "2", "7", "", "x", "-1", "99999999999", "²"])
+async def test_marks_that_come_too_early_or_are_none_of_ours_change_nothing(
+    marking: Playout, clock: VirtualClock, name: str
+) -> None:
+    marking.marked(name)
+    marking.play(1, audio(1000))
+    marking.end_turn(1)
+    await clock.advance(0.7)
+    marking.marked(name)
+    await clock.advance(0.1)
+    assert marking.played_ms(1) == pytest.approx(800, abs=25)
+    await clock.advance(0.4)
+    assert (marking.played_ms(1), marking.behind_ms) == (1000, 0)
+
+
+async def test_a_mark_counts_once(marking: Playout, clock: VirtualClock) -> None:
+    await turn(marking, clock, 1, answer_s=0.1)
+    marking.marked("1")
+    assert marking.behind_ms == pytest.approx(100, abs=1)
+
+
+async def test_a_mark_that_never_comes_or_far_too_late_changes_nothing(
+    marking: Playout, clock: VirtualClock
+) -> None:
+    for number in (1, 2):
+        marking.play(number, audio(500))
+        marking.end_turn(number)
+        drained = asyncio.create_task(marking.drained(number))
+        await clock.advance(0.52)
+        assert drained.done()
+        await clock.advance(1.2)
+    marking.marked("1")
+    assert marking.behind_ms == 0
+
+
+async def test_marks_of_what_was_flushed_change_nothing_and_what_was_played_stands_still(
+    marking: Playout, clock: VirtualClock
+) -> None:
+    await turn(marking, clock, 1, answer_s=0.1)
+    marking.play(2, audio(2000))
+    await clock.advance(1)
+    marking.flush()
+    played = marking.played_ms(2)
+    assert played == pytest.approx(900, abs=25)
+    marking.marked("2")
+    await turn(marking, clock, 3, answer_s=0.4)
+    assert marking.played_ms(2) == played
+    assert marking.behind_ms == pytest.approx(100, abs=1)

@@ -88,13 +88,45 @@ async def test_playing_flushing_and_hanging_up(connect: Connect, desk: Desk) -> 
             audio += message.data
         else:
             commands.append(json.loads(message.data))
-    assert commands == [{"type": "killAudio"}, {"type": "disconnect"}]
+    mark = {"type": "mark", "data": {"name": "1"}}
+    assert commands == [mark, {"type": "killAudio"}, {"type": "disconnect"}]
     first = audio[: 48 * 500]
     assert first[: 48 * 300] == bytes(48 * 300), "-1 goes out as 0"
     assert first[48 * 300 :] == bytes(48 * 200), "silence follows a turn"
     assert 48 * 700 < len(audio) < 48 * 1300
     assert (await desk.ended("call-1"))[-1] == HungUp("ended by us")
     assert ws.close_code == 1000
+
+
+LATE_MARKS: dict[str, dict[str, Any]] = {
+    "passed": {"type": "mark", "data": {"name": "1", "event": "playout"}},
+    "cleared": {"type": "mark", "data": {"name": "1", "event": "cleared"}},
+    "of others": {"type": "mark", "data": {"name": "A", "event": "playout"}},
+    "without data": {"type": "mark"},
+}
+
+
+@pytest.mark.parametrize("answer", LATE_MARKS)
+async def test_a_bridge_that_is_behind_has_played_less(connect: Connect, desk: Desk, answer: str) -> None:
+    played = 0.0
+
+    async def script(line: Line, metadata: CallMetadata) -> None:
+        nonlocal played
+        line.play(1, b"\x10\x00" * 24 * 200)
+        line.end_turn(1)
+        await asyncio.sleep(1)
+        line.play(2, b"\x10\x00" * 24 * 1000)
+        await asyncio.sleep(0.7)
+        played = line.played_ms(2)
+        await line.hang_up()
+
+    desk.script = script
+    ws = await dial(await connect())
+    async for message in ws:
+        if message.type is aiohttp.WSMsgType.TEXT and json.loads(message.data)["type"] == "mark":
+            await asyncio.sleep(0.55)  # 200 ms are to be played when the mark is sent
+            await ws.send_str(json.dumps(LATE_MARKS[answer]))
+    assert (played < 500) is (answer == "passed"), played
 
 
 async def test_a_call_is_handed_over_without_being_ended(connect: Connect, desk: Desk) -> None:

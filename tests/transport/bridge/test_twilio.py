@@ -115,13 +115,36 @@ async def test_playing_flushing_and_hanging_up(connect: Connect, desk: Desk) -> 
         if command["event"] == "media":
             ulaw += base64.b64decode(command["media"]["payload"], validate=True)
     assert kinds[-1] == "clear"
-    assert set(kinds[:-1]) == {"media"}
+    assert kinds.count("mark") == 1
+    assert set(kinds[:-1]) == {"media", "mark"}
     turn = np.frombuffer(mulaw.decode(ulaw), dtype="<i2")[: 8 * 500]
     assert (abs(turn[50 : 8 * 300 - 50] - 1000) < 40).all()
     assert not turn[8 * 310 :].any(), "silence follows a turn"
     assert 8 * 700 < len(ulaw) < 8 * 1300
     assert (await desk.ended("CA1"))[-1] == HungUp("ended by us")
     assert ws.close_code == 1000
+
+
+async def test_a_bridge_that_is_behind_has_played_less(connect: Connect, desk: Desk) -> None:
+    played = 0.0
+
+    async def script(line: Line, metadata: CallMetadata) -> None:
+        nonlocal played
+        line.play(1, b"\x10\x00" * 24 * 200)
+        line.end_turn(1)
+        await asyncio.sleep(1)
+        line.play(2, b"\x10\x00" * 24 * 1000)
+        await asyncio.sleep(0.7)
+        played = line.played_ms(2)
+        await line.hang_up()
+
+    desk.script = script
+    ws = await dial(await connect())
+    async for message in ws:
+        if json.loads(message.data)["event"] == "mark":
+            await asyncio.sleep(0.55)  # 200 ms are to be played when the mark is sent
+            await ws.send_str(message.data)
+    assert played < 500
 
 
 JUNK: dict[str, tuple[Any, int, str]] = {
@@ -133,6 +156,7 @@ JUNK: dict[str, tuple[Any, int, str]] = {
     "a payload of another type": ('{"event":"media","media":{"payload":5}}', 1007, "without payload"),
     "a payload that is no base64": (json.dumps(media(b"", payload="Mario!")), 1007, "is no base64"),
     "a payload beyond ASCII": (json.dumps(media(b"", payload="è")), 1007, "is no base64"),
+    "a mark without an object": ('{"event":"mark"}', 1007, "a mark event without its mark object"),
     "a key that is none": ('{"event":"dtmf","dtmf":{"digit":"12"}}', 1007, "names no key"),
     "keys without an object": ('{"event":"dtmf","dtmf":"1"}', 1007, "a dtmf event without its dtmf object"),
     "a second start": (json.dumps(start()), 1007, "a second start in one stream"),
