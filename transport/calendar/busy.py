@@ -28,7 +28,8 @@ class BusyTimes:
     """Implements engine.ports.Elsewhere with a calendar service.
 
     A copy is read anew once it is older than the settings allow. Whoever asks meanwhile shares that reading, and
-    goes on with the older copy when it takes too long or fails; the copy is then marked as stale.
+    goes on with the older copy when it takes too long or fails; the copy is then marked as stale. One that has been
+    waited for in vain is waited for no more.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class BusyTimes:
         self._database, self._service, self._clock, self._settings = database, service, clock, settings
         self._reading: dict[int, asyncio.Task[None]] = {}
         self._failed: dict[int, float] = {}
+        self._given_up: set[asyncio.Task[None]] = set()  # readings that somebody has waited for in vain
 
     def begin(self, consultant_id: int) -> None:
         """Begin to read the consultant's calendar anew, if that is due (engine.ports.Elsewhere)."""
@@ -46,13 +48,13 @@ class BusyTimes:
         if rested:
             task = asyncio.create_task(self._freshen(consultant_id), name=f"busy times of {consultant_id}")
             self._reading[consultant_id] = task
-            task.add_done_callback(lambda _: self._reading.pop(consultant_id, None))
+            task.add_done_callback(lambda done: self._ended(consultant_id, done))
 
     async def fresh(self, consultant_id: int) -> None:
         """Wait until the copy is as fresh as can be had soon (engine.ports.Elsewhere)."""
         self.begin(consultant_id)
         reading = self._reading.get(consultant_id)
-        if reading is None:
+        if reading is None or reading in self._given_up:
             return
         waiting = asyncio.create_task(self._clock.sleep(self._settings.busy_wait_s))
         try:
@@ -60,6 +62,7 @@ class BusyTimes:
         finally:
             waiting.cancel()
         if not reading.done():
+            self._given_up.add(reading)
             await self._note_slow(consultant_id)
 
     async def close(self) -> None:
@@ -68,6 +71,10 @@ class BusyTimes:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, consultant_id: int, reading: asyncio.Task[None]) -> None:
+        self._reading.pop(consultant_id, None)
+        self._given_up.discard(reading)
 
     async def _freshen(self, consultant_id: int) -> None:
         """Read the calendar, if its copy is too old. Never raises."""

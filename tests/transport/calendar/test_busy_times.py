@@ -18,7 +18,10 @@ from transport.calendar.busy import BusyTimes
 class Ticking(SetClock):
     """The time of day stands; who waits, waits for real."""
 
+    waits = 0
+
     async def sleep(self, seconds: float) -> None:
+        self.waits += 1
         await asyncio.sleep(seconds)
 
 
@@ -130,6 +133,9 @@ async def test_nobody_waits_longer_than_they_should(office: Office) -> None:
     await times.fresh(who)
     known = view(office)
     assert known.stale and known.error == "the calendar did not answer in time"
+    assert isinstance(office.clock, Ticking) and office.clock.waits == 1
+    await times.fresh(who)  # as of now nobody waits for it
+    assert office.clock.waits == 1
     office.google.put(CALENDAR, WEDNESDAY_15)
     held.released.set()
     for _ in range(100):
