@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.chat import ChatBusyError, Message, Standing
@@ -19,6 +19,7 @@ from fsm.stages import Stage, Task
 from storage import chats, conversations, journal, seed
 from storage.chats import ChatRefused, Party
 from storage.results import BookingKind
+from tests.engine.test_conversations import CONVERSATIONS, READBACKS, answered
 from tests.engine.written import Desk, desk
 from tests.storage.playground import rome
 
@@ -357,3 +358,27 @@ async def test_the_state_of_a_chat_is_kept_by_its_conversation(client: Desk) -> 
     assert found is not None
     stored = client.database.run_blocking(lambda: conversations.state_of(found.id))
     assert stored is not None and stored.stage == "dati_completi"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=CONVERSATIONS, again=st.lists(st.integers(0, 13), max_size=6))
+def test_every_booking_of_a_chat_was_restated_and_answered_with_a_yes(
+    lines: list[str], again: list[int]
+) -> None:
+    """Whatever is written, and whatever is delivered again in between."""
+    lines = [line.partition(" | ")[0] for line in lines]  # nobody cuts a message off
+
+    async def converse(chat: Desk) -> None:
+        written = []
+        for place, line in enumerate(lines):
+            chat.clock.at += timedelta(seconds=5)
+            written.append(chat.message(line))
+            await chat.take(written[-1])
+            for number in again:
+                if number < place and number % 3 == place % 3:
+                    await chat.take(written[number])
+
+    with desk(client=True, free=tuple(READBACKS)) as chat:
+        asyncio.run(converse(chat))
+        assert set(chat.bookings()) <= answered(lines)
+        assert len(chat.bookings()) <= 1

@@ -9,11 +9,14 @@ from datetime import timedelta
 
 import pytest
 
+from engine.chat import ChatBusyError, Chats, Message, Standing
 from engine.conversation import Conversation
 from engine.supervisor import Supervisor
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown
+from fsm.stages import Stage
 from storage import bookings, calls
+from storage.chats import Party
 from storage.database import Database
 from storage.settings import StorageSettings
 from tests.dialogues import shipped_rulebook
@@ -92,3 +95,35 @@ async def test_ten_slots_are_booked_once_each(database: Database) -> None:
     made = await database.run(bookings.all_in_force)
     assert await database.run(faults) == []
     assert sorted(f"{each.start.astimezone(ROME):%Y-%m-%dT%H:%M}" for each in made) == SLOTS
+
+
+async def test_one_chat_by_many_servers_at_once_is_read_in_its_order(database: Database) -> None:
+    """Each request may be another server's, since nothing is remembered; each message comes three times."""
+    rules, clock = shipped_rulebook(), Hands()
+    lines = (
+        (Speaker.CALLER, "Vorrei prenotare per mercoledì alle 15"),
+        (Speaker.CALLER, "Anzi no, giovedì alle 11"),
+        (Speaker.ASSISTANT, f"{spoken('2026-02-12T11:00')}, confermi?"),
+        (Speaker.CALLER, "Sì, va bene"),
+    )
+    written = [
+        Message(f"m{number}", role, text, clock.at + timedelta(seconds=number))
+        for number, (role, text) in enumerate(lines, start=1)
+    ]
+    clock.at += timedelta(minutes=1)
+
+    async def deliver(message: Message) -> Standing:
+        server = Chats(database, clock, lambda: rules, lambda _: Nothing())
+        while True:
+            try:
+                return await server.take(Party("shop", "one", "whatsapp", client_id=1), message)
+            except ChatBusyError:  # to be delivered again
+                await asyncio.sleep(0.01)
+
+    await asyncio.gather(*(deliver(message) for message in written[:3] * 3))
+    last = await asyncio.gather(*(deliver(message) for message in written[3:] * 3))
+    made = await database.run(bookings.all_in_force)
+    assert [f"{each.start.astimezone(ROME):%Y-%m-%dT%H:%M}" for each in made] == ["2026-02-12T11:00"]
+    assert {each.stage for each in last} == {Stage.COMPLETATO}
+    assert sorted(each.duplicate for each in last) == [False, True, True]
+    assert await database.run(faults) == []
