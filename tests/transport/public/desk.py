@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
-from yarl import URL
 
 from storage import bookings
 from storage.database import Database
@@ -80,4 +79,4 @@ def in_force(database: Database) -> list[Booking]:
 
 
 def address(server: Site, path: str) -> str:
-    return str(URL(str(server.make_url(path))))
+    return str(server.make_url(path))
