@@ -715,6 +715,26 @@ class FirstLink(Table):
         table_name = "console_first_links"
 
 
+class ConsoleJob(Table):
+    """Something long that somebody asked of the pages: how far it is, and in the end what came of it. Its server says
+    at `updated_at` that it is still at it."""
+
+    id = pw.TextField(primary_key=True)
+    kind = pw.TextField()
+    asked_by = pw.TextField()
+    started_at = InstantField()
+    updated_at = InstantField()
+    seen = pw.IntegerField(default=0)
+    total = pw.IntegerField(null=True)
+    finished_at = InstantField(null=True)
+    result = pw.JSONField(null=True)
+    error = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "console_jobs"
+        indexes = ((("kind", "started_at"), False),)
+
+
 VoiceCall.add_index(VoiceCall.lease_until, name="calls_open", where=pw.SQL("ended_at IS NULL"))
 
 # The pages read calls newest first, a page at a time, each filter by an index in that order (see storage.call_list,
@@ -815,6 +835,7 @@ TABLES: tuple[type[Table], ...] = (
     BusyTime,
     CalendarTask,
     CommitReceipt,
+    ConsoleJob,
     User,
     UserSession,
     SignInTries,

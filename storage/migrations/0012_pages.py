@@ -1,4 +1,4 @@
-"""What the pages read by: what came of each call, callbacks that are due, and the journal's fields to search.
+"""What the pages read by: what came of each call, callbacks that are due, the journal's fields, and long work.
 Frozen: later changes go into later files."""
 
 import json
@@ -48,6 +48,7 @@ def up(migrator: Any, db: Any) -> None:
         migrator.add_column("transitions", "refusal", pw.TextField(null=True)),
         migrator.add_column("transitions", "notices", pw.TextField(null=True)),
     )
+    _make_jobs(db)
     place = "%s" if on_postgres else "?"
     _fill_calls(db, place)
     _unlock(db, on_postgres)
@@ -58,6 +59,28 @@ def up(migrator: Any, db: Any) -> None:
     for name, table, columns, which in INDEXES:
         by = ", ".join(f'"{column}"' for column in columns)
         db.execute_sql(f'CREATE INDEX "{name}" ON "{table}" ({by})' + f" WHERE {which}" * bool(which))
+
+
+def _make_jobs(db: Any) -> None:
+    class ConsoleJob(pw.Model):
+        id = pw.TextField(primary_key=True)
+        kind = pw.TextField()
+        asked_by = pw.TextField()
+        started_at = pw.BigIntegerField()
+        updated_at = pw.BigIntegerField()
+        seen = pw.IntegerField()
+        total = pw.IntegerField(null=True)
+        finished_at = pw.BigIntegerField(null=True)
+        result = pw.JSONField(null=True)
+        error = pw.TextField(null=True)
+
+        class Meta:
+            database = db
+            table_name = "console_jobs"
+            legacy_table_names = False
+            indexes = ((("kind", "started_at"), False),)
+
+    db.create_tables([ConsoleJob])
 
 
 def _fill_calls(db: Any, place: str) -> None:

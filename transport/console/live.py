@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from engine.faults import where
+from storage import console_jobs
 from storage.call_signs import CallSign, sign_of_list, signs_of
 from storage.database import Database
 
@@ -40,7 +41,14 @@ class TheList:
     consultant_id: int | None
 
 
-Watched = OneCall | TheList
+@dataclass(frozen=True, slots=True)
+class OneJob:
+    """What is watched: long work that somebody asked for, by its id."""
+
+    id: str
+
+
+Watched = OneCall | TheList | OneJob
 
 
 @dataclass(eq=False, slots=True)
@@ -117,17 +125,19 @@ class Live:
     async def _look_once(self) -> None:
         watched = {viewer.watched for viewer in self._viewers}
         calls = {each.id for each in watched if isinstance(each, OneCall)}
+        jobs = {each.id for each in watched if isinstance(each, OneJob)}
         lists = {each for each in watched if isinstance(each, TheList)}
 
         def read() -> dict[Watched, Hashable]:
             found: dict[Watched, Hashable] = {OneCall(name): sign for name, sign in signs_of(calls).items()}
+            found |= {OneJob(name): sign for name, sign in console_jobs.signs(jobs).items()}
             return found | {each: sign_of_list(each.consultant_id) for each in lists}
 
         signs = await self._database.run(read)
         for viewer in self._viewers:
             sign = signs.get(viewer.watched)
             if sign is not None and sign != viewer.seen:
-                viewer.over = isinstance(sign, CallSign) and sign.over
+                viewer.over = _is_over(sign)
                 viewer.seen = sign
                 viewer.told.set()
 
@@ -138,6 +148,13 @@ class Live:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+
+
+def _is_over(sign: Hashable) -> bool:
+    """A call and a piece of work come to an end, the list never does."""
+    if isinstance(sign, CallSign):
+        return sign.over
+    return isinstance(sign, tuple) and bool(sign[-1])
 
 
 def _left(request: web.Request) -> bool:

@@ -19,7 +19,9 @@ from transport.console.calendar_pages import CalendarPages
 from transport.console.call_pages import CallPages
 from transport.console.gate import Entrance, Gate
 from transport.console.headers import add_headers
+from transport.console.journal_pages import JournalPages
 from transport.console.live import Live
+from transport.console.long_work import LongWork
 from transport.console.rules_pages import RulesPages
 from transport.console.sections import sections_of
 from transport.console.settings import ConsoleSettings
@@ -79,6 +81,9 @@ def add_console(
     CallPages(database, live, now, page_size).add_to(app)
     CalendarPages(database).add_to(app)
     AgendaPages(database, now).add_to(app)
+    long_work = LongWork(database, now)
+    long_work.add_to(app)
+    JournalPages(database, live, long_work, now, page_size).add_to(app)
     RulesPages(database, refused_rules).add_to(app)
     Static(_HERE / "static").add_to(app)
 

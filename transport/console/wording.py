@@ -86,6 +86,9 @@ OUTCOMES: Mapping[str, str] = {
     "parole_cancellate": "parole cancellate, passato il tempo di conservazione",
 }
 
+#: The same, as far as it can be searched for.
+OUTCOMES_ASKED: Mapping[str, str] = {name: words or "nessuna operazione" for name, words in OUTCOMES.items()}
+
 #: What a notice told the assistant.
 NOTICES: Mapping[str, str] = {
     "prenotazione_riuscita": "prenotazione riuscita",
