@@ -29,7 +29,7 @@ from transport.console.open_door import OpenDoor
 from transport.gemini.settings import GeminiSettings
 from transport.server import init_app, running
 from transport.settings import ServerSettings
-from transport.simulation.caller import CallRecord, Dialled, SimulatedCaller
+from transport.simulation.caller import Break, CallRecord, Dialled, SimulatedCaller
 from transport.simulation.clock import ScaledClock
 from transport.simulation.gemini_emulator import EMULATOR_KEY, GeminiEmulator
 from transport.simulation.gemini_emulator_call import EmulatedCall
@@ -66,6 +66,7 @@ class Part:
     patience_s: float = 9.0
     dialect: str = "fork"
     rate: int | None = None
+    breaks: tuple[Break, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class LineUp:
                 dialect=part.dialect,
                 rate=part.rate,
                 patience_s=part.patience_s,
+                breaks=part.breaks,
             )
             for name, part in played.items()
         }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections import deque
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -22,6 +24,7 @@ _FRAME_S = 0.02
 _SLIP_S = 0.1  # how far a frame may be late before the frames after it are late too
 _AUDIBLE = 300  # of 32768
 _CLOSE_TIMEOUT_S = 3.0
+_DIAL_EVERY_S = 0.5  # while nobody answers the bridge that comes back
 
 log = logging.getLogger(__name__)
 
@@ -67,20 +70,36 @@ class Said:
 class CallRecord:
     """What a simulated call came to.
 
-    `ended_by` is "caller", "server" or "timeout"; empty while it runs. `problems` are breaches of the wire
-    format.
+    `ended_by` is "caller", "server", "timeout", or "connection" when that broke for good; empty before. `speaking`
+    is the caller, now. `problems` are breaches of the wire format.
     """
 
     call_id: str
     said: list[Said] = field(default_factory=list)
     ended_by: str = ""
+    speaking: bool = False
     close_code: int | None = None
     kills: int = 0
+    reconnections: int = 0
     problems: list[str] = field(default_factory=list)
 
     def words(self, speaker: Literal["caller", "assistant"]) -> str:
         """All that `speaker` said, one line a stretch."""
         return "\n".join(said.text for said in self.said if said.speaker == speaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The bridge's connection breaks, once, as soon as `when` the call so far is so; the phone call goes on.
+
+    `away_s` later the bridge connects again, at `url` (empty: where it was); None: never. `half_open`: nobody
+    is told, the old connection only falls silent. Else it ends, without a closing frame.
+    """
+
+    when: Callable[[CallRecord], bool]
+    away_s: float | None = 1.0
+    url: str = ""
+    half_open: bool = False
 
 
 class Playout:
@@ -139,7 +158,8 @@ class SimulatedCaller:
     `url` is the bridge path of the server (ws://…/bridge/fork), `dialect` one of `WIRES`, `rate` the uplink's
     8000 or 16000 Hz (None: what is usual for the dialect), `reply_pause_ms` how long the assistant must be
     silent before the caller answers, `patience_s` how long nobody speaks before the caller asks "Pronto?"
-    (twice, then once more and hangs up). Times are of `clock`.
+    (twice, then once more and hangs up). `breaks` of the connection happen in order; one that the server's side
+    brings about is come back from at `back_at` (empty: it is the end). Times are of `clock`.
     """
 
     def __init__(
@@ -154,8 +174,15 @@ class SimulatedCaller:
         reply_pause_ms: int = 500,
         patience_s: float = 9.0,
         timeout_s: float = 75.0,
+        breaks: Sequence[Break] = (),
+        back_at: str = "",
     ) -> None:
         self._url = url
+        self._breaks = deque(breaks)
+        self._back_at = back_at
+        self._dialect = dialect
+        self._next_url: str | None = None  # where to go on when this connection ends
+        self._away_s: float | None = None
         self._dialled = dialled
         self._conversation = Conversation(persona)
         self._clock = clock
@@ -176,43 +203,97 @@ class SimulatedCaller:
         self._last_sound = 0.0
         self._quiet_since = 0.0
         self._calls_for_attention = 0
+        self._began = clock.monotonic()
         self.record = CallRecord(dialled.call_id)
 
     async def run(self, session: aiohttp.ClientSession) -> CallRecord:
         """Play the call to its end. Raises aiohttp.ClientError when the server does not take it."""
-        async with session.ws_connect(
-            self._url,
+        self._began = self._clock.monotonic()
+        async with AsyncExitStack() as left_open:
+            await self._over(await self._connected(session, self._url), left_open)
+            while self._next_url is not None:
+                await self._clock.sleep(self._away_s or 0.0)
+                ws = await self._come_back(session, self._next_url)
+                self._start_afresh()
+                await self._over(ws, left_open)
+        return self.record
+
+    async def _connected(self, session: aiohttp.ClientSession, url: str) -> aiohttp.ClientWebSocketResponse:
+        return await session.ws_connect(
+            url,
             protocols=self._wire.protocols,
             max_msg_size=0,
             compress=0,
             timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
-        ) as ws:
-            for frame in self._wire.hello():
-                await ws.send_str(frame)
-            listening = asyncio.create_task(self._listen(ws))
+        )
+
+    async def _come_back(self, session: aiohttp.ClientSession, url: str) -> aiohttp.ClientWebSocketResponse:
+        """As a dialplan that tries again and again."""
+        while True:
             try:
-                await self._speak(ws)
-            finally:
+                return await self._connected(session, url)
+            except (aiohttp.ClientError, OSError):
+                if self._clock.monotonic() - self._began > self._timeout_s:
+                    raise
+                await self._clock.sleep(_DIAL_EVERY_S)
+
+    def _start_afresh(self) -> None:
+        """A bridge that connects again knows nothing of before; what the caller said meanwhile is lost."""
+        self._next_url = self._away_s = None
+        self._wire = WIRES[self._dialect](self._dialled, self._rate)
+        self._playout = Playout(self._wire.down_rate, self._wire.prebuffer_ms)
+        self._ear = Demodulator(self._wire.down_rate)
+        self._mouth.clear()
+        self._hearing.clear()
+        self._deaf = self._utterance_over = self._hang_up_after = False
+        self.record.reconnections += 1
+
+    async def _over(self, ws: aiohttp.ClientWebSocketResponse, left_open: AsyncExitStack) -> None:
+        """Play the call over one connection until that ends."""
+        for frame in self._wire.hello():
+            await ws.send_str(frame)
+        listening = asyncio.create_task(self._listen(ws))
+        broken: Break | None = None
+        try:
+            broken = await self._speak(ws)
+            if (
+                broken is None and not self.record.ended_by
+            ):  # the server's side has ended: how, is heard there
+                await asyncio.wait((listening,), timeout=_CLOSE_TIMEOUT_S)
+        finally:
+            if broken is None:
                 with suppress(ConnectionError, aiohttp.ClientError):
                     if (goodbye := self._wire.goodbye()) is not None and not ws.closed:
                         await ws.send_str(goodbye)
                     await ws.close()
-                listening.cancel()
-                with suppress(asyncio.CancelledError):
-                    await listening
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+        if broken is None:
             self.record.close_code = ws.close_code
-        return self.record
+        elif broken.half_open:
+            left_open.push_async_callback(ws.close)
+        else:
+            ws.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            await ws.close()
 
     # --- what the bridge does --------------------------------------------------------------------
 
     async def _listen(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in ws:
-            if message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
-                try:
-                    await self._obey(ws, message.data)
-                except BreachError as breach:
-                    self.record.problems.append(str(breach))
-        self._end("server")
+        while True:
+            message = await ws.receive()
+            if message.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                break
+            try:
+                await self._obey(ws, message.data)
+            except BreachError as breach:
+                self.record.problems.append(str(breach))
+        if self.record.ended_by or self._next_url is not None:
+            return
+        if self._back_at and message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
+            self._next_url, self._away_s = self._back_at, _DIAL_EVERY_S  # it ended without a closing frame
+        else:
+            self._end("server")
 
     async def _obey(self, ws: aiohttp.ClientWebSocketResponse, frame: str | bytes) -> None:
         match self._wire.take(frame):
@@ -235,10 +316,9 @@ class SimulatedCaller:
 
     # --- what the caller does --------------------------------------------------------------------
 
-    async def _speak(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        """One frame up and one frame down every 20 ms, until somebody ends the call."""
-        due = began = self._clock.monotonic()
-        self._last_sound = self._quiet_since = began
+    async def _speak(self, ws: aiohttp.ClientWebSocketResponse) -> Break | None:
+        """One frame up and one frame down every 20 ms, until somebody ends the call, or its connection breaks."""
+        due = self._last_sound = self._quiet_since = self._clock.monotonic()
         silence = bytes(int(self._rate * _FRAME_S) * 2)
         with suppress(ConnectionError, aiohttp.ClientError):
             while not self.record.ended_by and not ws.closed:
@@ -249,14 +329,24 @@ class SimulatedCaller:
                 now = self._clock.monotonic()
                 self._hear(frame, now)
                 self._react(now)
+                self.record.speaking = bool(self._mouth)
+                if self._breaks and self._breaks[0].when(self.record):
+                    return self._break(self._breaks.popleft())
                 if self._hang_up_after and not self._mouth:
                     self._end("caller")
-                elif now - began > self._timeout_s:
+                elif now - self._began > self._timeout_s:
                     self._end("timeout")
                 # A stall of this process is none of the network's: after one the line goes on where it stood.
                 due = max(due + _FRAME_S, self._clock.monotonic() - _SLIP_S)
                 await self._clock.sleep(due - self._clock.monotonic())
-        self._end("server")
+        return None
+
+    def _break(self, broken: Break) -> Break:
+        if broken.away_s is None:
+            self._end("connection")
+        else:
+            self._next_url, self._away_s = broken.url or self._url, broken.away_s
+        return broken
 
     def _hear(self, frame: bytes, now: float) -> None:
         if _audible(frame):
