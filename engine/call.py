@@ -431,7 +431,8 @@ class Call:
 
     def recap(self) -> str | None:
         """What a new conversation must know; None as long as nothing was said (engine.model_link.Talk)."""
-        return self._supervisor.recap(self.turns) if self._transcript else None
+        heard = any(turn.heard_text for turn in self._transcript)
+        return self._supervisor.recap(self.turns) if heard else None
 
     def nudge(self) -> str:
         """What a model is told that does not speak (engine.model_link.Talk)."""

@@ -42,6 +42,11 @@ class Resumption:
     notices: tuple[str, ...]
     lasted_s: float
 
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has heard anything yet; else the model greets as in a new call."""
+        return any(turn.heard_text for turn in self.turns)
+
 
 def resume(
     conversation: Conversation, rulebook: Rulebook, *, began: datetime, now: datetime

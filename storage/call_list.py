@@ -47,6 +47,8 @@ from storage.results import Booking, BookingKind, Outcome
 class CallSummary:
     """One line of the calls page. `number` is the other side's; `zone` the consultant's, to show instants in.
 
+    `line_lost`: its line broke, and its bridge has not come back to it yet, or did not.
+
     `callback_due`: whether somebody must call back; None when nobody ever had to, False when `callback_by` has
     ticked it off at `callback_at`.
     """
@@ -61,6 +63,7 @@ class CallSummary:
     ended_at: datetime | None
     end_reason: str | None
     interrupted: bool
+    line_lost: bool
     stage: str
     task: str | None
     outcome: Outcome | None
@@ -197,6 +200,7 @@ def _summary(row: Any, booked: Booking | None) -> CallSummary:
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         interrupted=row.interrupted,
+        line_lost=row.lost_at is not None,
         stage=row.progress.stage,
         task=row.progress.task,
         outcome=None if row.outcome is None else Outcome(row.outcome),

@@ -32,7 +32,7 @@ class Tenure:
 class OpenCall:
     """A call that its bridge can come back to. `number` is the other side's, E.164, None when withheld.
 
-    `rules`: the version it goes by, once anything was decided in it. `left`: nobody has it; else its owner is
+    `rules`: the version it goes by, once anything was decided in it. `left`: nobody answers for it; else its owner is
     to be asked, who has been (`asked`) and has not answered yet.
     """
 
@@ -98,7 +98,7 @@ def of_bridge(bridge_call_id: str, *, now: datetime) -> OpenCall | None:
         scheduled_call_id=row.scheduled_call_id,
         began=row.started_at,
         rules=None if last is None else last.rules,
-        left=row.lost_at is not None,
+        left=row.lost_at is not None or (row.lease_until is not None and row.lease_until <= now),
         asked=row.wanted_at is not None,
         handle=row.handle,
     )

@@ -251,7 +251,7 @@ class Switchboard:
             consultant.transfer_number,
             state,
             resumption,
-            found.handle if resumption.turns else None,
+            found.handle if resumption.begun else None,
         )
 
     def _begin(self, metadata: CallMetadata, rulebook: Rulebook, now: datetime) -> _Opened:

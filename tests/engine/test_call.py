@@ -30,6 +30,7 @@ from engine.ports import (
     SpeechEdge,
     SpeechEnded,
 )
+from engine.resumption import Resumption
 from engine.settings import EngineSettings
 from engine.turns import Speaker, Turn
 from tests.clocks import START, VirtualClock, settle
@@ -53,7 +54,7 @@ class Phone:
         self.frozen: dict[int, float] = {}
         self.flushes: list[datetime] = []
         self.most_ms = 180_000.0
-        self.hung_up = False
+        self.hung_up = self.left = False
         self.transfers = True
         self.transferred_to: str | None = None
 
@@ -92,6 +93,10 @@ class Phone:
     async def hang_up(self) -> None:
         self.hung_up = True
         self.inbox.put_nowait(HungUp("ended by us"))
+
+    def leave(self) -> None:
+        self.left = True
+        self.inbox.put_nowait(HungUp("gone over"))
 
     async def transfer(self, number: str) -> None:
         self.transferred_to = number
@@ -222,6 +227,8 @@ class Scene:
     def __init__(self, *, handle: str | None = None, **settings: float) -> None:
         self.handle = handle
         self.handles: list[str] = []
+        self.resumed: Resumption | None = None
+        self.may_return = False
         self.transfer_to: str | None = None
         self.apology = b""
         self.clock = VirtualClock()
@@ -245,6 +252,8 @@ class Scene:
             apology=self.apology,
             handle=self.handle,
             keep_handle=self.handles.append,
+            resumed=self.resumed,
+            may_return=self.may_return,
         )
         self.task = asyncio.create_task(self.call.run())
         await settle()

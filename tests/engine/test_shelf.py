@@ -19,7 +19,13 @@ from storage.database import Database
 from tests.clocks import VirtualClock
 from tests.dialogues import RULES
 
-MORE = '\n[[rule]]\nid = "in_piu"\nwhen = { human = true }\nnotices = ["persona"]\nwhy = "Prova."\n'
+MORE = """
+[[rule]]
+id = "in_piu"
+when = { stage = "errore", caller = "client" }
+notices = ["persona"]
+why = "Prova."
+"""
 
 
 @pytest.fixture
@@ -162,3 +168,27 @@ async def test_what_could_not_be_kept_is_tried_again(
 async def test_the_owner_of_the_files_is_noted(folder: Path, shelf: Shelf, database: Database) -> None:
     (change,) = await database.run(rulesets.changes)
     assert change.author == pwd.getpwuid(os.getuid()).pw_name
+
+
+async def test_a_call_that_goes_on_elsewhere_keeps_the_rules_it_began_with(
+    shelf: Shelf, folder: Path, database: Database
+) -> None:
+    before = shelf.current()
+    edit(folder, MORE)
+    await shelf.renew()
+    now = shelf.current()
+    assert now.version != before.version
+    again = await shelf.version(before.version)
+    assert (again.version, again.prompt, again.messages) == (before.version, before.prompt, before.messages)
+    for rules in (None, now.version, "never in force"):
+        assert await shelf.version(rules) is now
+
+
+async def test_rules_that_cannot_be_used_any_more_end_no_call(
+    shelf: Shelf, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await database.run(
+        lambda: rulesets.put_in_force("of-long-ago", {"decisions.toml": "?"}, now=VirtualClock().now())
+    )
+    assert await shelf.version("of-long-ago") is shelf.current()
+    assert "cannot be used any more" in caplog.text

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from storage import bookings, calls
+from storage import bookings, calls, tenure
 from storage.database import Database
 from storage.errors import StoreUnavailable
 from storage.settings import StorageSettings
+from storage.tenure import Tenure
 from tests.clocks import START, VirtualClock
 from tests.storage.playground import NOW, Store, furnish
 from transport.settings import ServerSettings
@@ -142,6 +143,31 @@ async def test_what_was_closed_meanwhile_is_said_once_and_stays_closed(
             await clock.advance(120)
     assert still_open(leased) == set()
     assert caplog.text.count("closed in the store") == 1
+
+
+async def test_a_call_whose_bridge_does_not_come_back_is_ended_once_by_whoever_looks(leased: Store) -> None:
+    clock, gone = VirtualClock(), list[str]()
+    lost, back = open_call(leased, "a", clock), open_call(leased, "a", clock)
+    for call_id in (lost, back):
+        assert leased.do(tenure.leave, Tenure(call_id), now=clock.now())
+    found = leased.do(tenure.of_bridge, "b1", now=clock.now())
+    assert found is not None and found.id in (lost, back)
+    if found.id == lost:
+        lost, back = back, lost
+    leased.hold(conversation=lost)
+    leased.do(tenure.take, found, server="b", now=clock.now())
+    database: Any = Flaky(leased.database)
+    async with (
+        upkeep(database, clock, SETTINGS, (), lambda: gone.append("here")),
+        upkeep(database, clock, SETTINGS, {back}, lambda: gone.append("there")),
+    ):
+        await clock.advance(29)
+        assert still_open(leased) == {lost, back} and gone == []
+        await clock.advance(4)
+        assert still_open(leased) == {back} and len(gone) == 1
+        await clock.advance(60)
+        assert len(gone) == 1
+    assert leased.cells() == 0
 
 
 async def test_holds_are_swept(leased: Store) -> None:

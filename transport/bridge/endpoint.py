@@ -62,9 +62,11 @@ class BridgeEndpoint:
         call_id = metadata.call_id
         playout = asyncio.create_task(line.run_playout(), name=f"playout {call_id}")
         reader = asyncio.create_task(self._read(connection, line, call_id), name=f"bridge {call_id}")
+        code, message = int(aiohttp.WSCloseCode.OK), ""
         try:
             await self._answer(line, metadata)
         except BridgeError as error:
+            code, message = error.code, str(error)
             log.warning("call %s: refused: %s", call_id, error)
         except Exception as error:
             log.error("call %s: ended by an error of ours: %s", call_id, where(error))
@@ -73,7 +75,7 @@ class BridgeEndpoint:
             playout.cancel()
             reader.cancel()
             await asyncio.gather(playout, reader, return_exceptions=True)
-            await connection.close(aiohttp.WSCloseCode.OK)
+            await connection.close(code, message)
             log.info("call %s: over", call_id)
 
     async def _read(self, connection: Connection, line: BridgeLine, call_id: str) -> None:

@@ -224,6 +224,8 @@ def badges(call: CallSummary) -> list[Badge]:
         found.append(Badge("interrotta", "warning"))
     if (end := ENDS.get(call.end_reason or "")) is not None:
         found.append(end)
+    if call.line_lost:
+        found.append(Badge("linea caduta", "warning"))
     if call.ended_at is None:
         found.append(Badge("in corso", "changed"))
     if call.callback_due is False:
