@@ -61,6 +61,11 @@ class Viewer:
             raise web.HTTPForbidden
         return self.consultant_id
 
+    def may_act_for(self, consultant_id: int) -> bool:
+        """Whether they may change what is this consultant's; to see it is not enough."""
+        own = Role.CONSULENTE in self.roles and self.consultant_id == consultant_id
+        return own or Role.AMMINISTRATORE in self.roles
+
 
 VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)
 

@@ -88,7 +88,7 @@ class CallPages:
         steps = list(_steps(detail))
         context = {
             "call": detail.call,
-            "acts": request[VIEWER].may(Role.CONSULENTE),
+            "acts": request[VIEWER].may_act_for(detail.call.consultant_id),
             "turns": turns,
             "entries": entries,
             "cut_off": barge_ins(turns),
@@ -103,7 +103,7 @@ class CallPages:
     async def called_back(self, request: web.Request) -> web.Response:
         """Somebody says that a call was returned."""
         viewer, call_id, now = request[VIEWER], request.match_info["id"], self._now()
-        own = viewer.own_only
+        own = None if viewer.may() else viewer.consultant_id
         await self._database.run(lambda: call_back_done(call_id, by=viewer.name, now=now, consultant_id=own))
         raise web.HTTPSeeOther(f"/chiamate/{call_id}")
 

@@ -182,6 +182,21 @@ def test_the_address_of_a_page_holds_what_was_typed() -> None:
     assert read_filters({"consulente": "4"}, own=3).which.consultant_id == 3
 
 
+async def test_who_sees_all_calls_ticks_off_none_but_their_own(
+    page_as: PageAs, database: Database, seeded: dict[str, str]
+) -> None:
+    verdi = await database.run(lambda: people.add_consultant("Verdi"))
+    page = await page_as(viewer(Role.REVISORE, Role.CONSULENTE, consultant=verdi))
+    address = f"/chiamate/{seeded['none']}"
+    text = await (await page.get(address)).text()
+    assert '/richiamata"' not in text
+    (token,) = set(re.findall(r'name="modulo" value="(\w+)"', await (await page.get("/agenda/orari")).text()))
+    origin = {"Origin": str(page.make_url("/")).rstrip("/")}
+    answered = await page.post(f"{address}/richiamata", data={"modulo": token}, headers=origin)
+    assert answered.status == 200
+    assert "aspetta che una persona richiami" in await (await page.get(address)).text()
+
+
 async def test_a_revisore_sees_that_somebody_waits_and_ticks_nothing_off(
     page_as: PageAs, seeded: dict[str, str]
 ) -> None:

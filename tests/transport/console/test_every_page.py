@@ -85,6 +85,8 @@ async def enter(visiting: Visit, role: Role) -> None:
 async def faults(visiting: Visit, path: str) -> list[str]:
     """What is wrong with the page that is open: it sticks out, or axe finds something serious."""
     found = [f"{path}: sticks out sideways: {each}" for each in await visiting.sticking_out()]
+    if await visiting.tab.evaluate("document.getAnimations().length"):
+        found.append(f"{path}: something moves, also for who has asked for no motion")
     return found + [f"{path}: {each}" for each in await visiting.serious()]
 
 
