@@ -59,7 +59,8 @@ class ForkConnection(Connection):
 
     async def disconnect(self) -> None:
         """End the phone call; closing the WebSocket alone would not."""
-        await self.say({"type": "disconnect"})
+        # With data, so that the module's event for it has a body, as that of a lost connection has not.
+        await self.say({"type": "disconnect", "data": {"reason": "over"}})
 
 
 def without_markers(pcm: bytes) -> bytes:

@@ -89,7 +89,7 @@ async def test_playing_flushing_and_hanging_up(connect: Connect, desk: Desk) -> 
         else:
             commands.append(json.loads(message.data))
     mark = {"type": "mark", "data": {"name": "1"}}
-    assert commands == [mark, {"type": "killAudio"}, {"type": "disconnect"}]
+    assert commands == [mark, {"type": "killAudio"}, {"type": "disconnect", "data": {"reason": "over"}}]
     first = audio[: 48 * 500]
     assert first[: 48 * 300] == bytes(48 * 300), "-1 goes out as 0"
     assert first[48 * 300 :] == bytes(48 * 200), "silence follows a turn"
@@ -294,7 +294,7 @@ async def test_an_error_of_ours_ends_the_call_at_the_bridge(connect: Connect, de
     desk.script = script
     ws = await dial(await connect())
     message = await ws.receive()
-    assert json.loads(message.data) == {"type": "disconnect"}
+    assert json.loads(message.data) == {"type": "disconnect", "data": {"reason": "over"}}
     assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
