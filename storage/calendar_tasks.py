@@ -21,7 +21,9 @@ from storage.outbox import Action
 from storage.results import Booking, BookingKind
 
 _LONGEST_ERROR = 300
-_OPEN = CalendarTask.done_at.is_null() & (CalendarTask.dead == False)  # noqa: E712 - SQL
+# Worded as in the indexes: SQLite finds them by their very words.
+_OPEN = CalendarTask.done_at.is_null() & ~CalendarTask.dead
+_DEAD = CalendarTask.dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,26 @@ def take(owner: str, *, most: int, lease: timedelta, now: datetime) -> list[Task
 
     On Postgres rows that somebody else is just taking are passed over; on SQLite there is one writer.
     """
+    due = due_tasks(now).limit(most)
+    if not current().on_sqlite:
+        due = due.for_update("FOR UPDATE SKIP LOCKED")
+    return [_given_out(row, owner, now + lease) for row in due]
+
+
+def due_tasks(now: datetime) -> Any:
+    """The query for the tasks that may be given out: due, nobody's, and the oldest of their consultant."""
     earlier = CalendarTask.alias()
     before: Any = (
         earlier.select(pw.SQL("1"))
         .where(earlier.consultant == CalendarTask.consultant, earlier.id < CalendarTask.id)
-        .where(earlier.done_at.is_null(), earlier.dead == False)  # noqa: E712 - SQL
+        .where(earlier.done_at.is_null(), ~earlier.dead)
     )
     free = CalendarTask.leased_until.is_null() | (CalendarTask.leased_until <= now)
-    due: Any = (
+    return (
         CalendarTask.select()
         .where(_OPEN, CalendarTask.not_before <= now, free, ~pw.fn.EXISTS(before))
-        .order_by(CalendarTask.id)
-        .limit(most)
+        .order_by(CalendarTask.consultant, CalendarTask.id)
     )
-    if not current().on_sqlite:
-        due = due.for_update("FOR UPDATE SKIP LOCKED")
-    return [_given_out(row, owner, now + lease) for row in due]
 
 
 def done(task: Task, owner: str, *, meet_link: str | None = None, now: datetime) -> bool:
@@ -110,15 +116,12 @@ def open_tasks(limit: int = 100, *, consultant_id: int | None = None) -> list[Ta
 
 def dead_letters(limit: int = 100, *, consultant_id: int | None = None) -> list[TaskRecord]:
     """What was given up, the newest first: of all, or of one consultant."""
-    given_up = CalendarTask.dead == True  # noqa: E712 - SQL
-    return _records(given_up, CalendarTask.id.desc(), limit, consultant_id)
+    return _records(_DEAD, CalendarTask.id.desc(), limit, consultant_id)
 
 
 def retry(task_id: int | None, *, now: datetime) -> int:
     """Open a dead letter again, or all of them; returns how many. Raises StorageError when that one is none."""
-    which = CalendarTask.dead == True  # noqa: E712 - SQL
-    if task_id is not None:
-        which &= CalendarTask.id == task_id
+    which: Any = _DEAD if task_id is None else _DEAD & (CalendarTask.id == task_id)
     opened = CalendarTask.update(dead=False, attempts=0, not_before=now).where(which).execute()
     if task_id is not None and not opened:
         raise StorageError(f"task {task_id} is no dead letter")
@@ -133,10 +136,7 @@ def _given_out(row: Any, owner: str, until: datetime) -> Task:
     CalendarTask.update(lease_owner=owner, leased_until=until, attempts=attempts).where(
         CalendarTask.id == row.id
     ).execute()
-    given_up = CalendarTask.select().where(
-        CalendarTask.event_id == row.event_id,
-        CalendarTask.dead == True,  # noqa: E712 - SQL
-    )
+    given_up = CalendarTask.select().where(CalendarTask.event_id == row.event_id, _DEAD)
     return Task(
         id=row.id,
         consultant_id=row.consultant_id,
@@ -159,7 +159,7 @@ def _close(task: Task, owner: str, **new: Any) -> bool:
 
 def _records(which: Any, order: Any, limit: int, consultant_id: int | None) -> list[TaskRecord]:
     if consultant_id is not None:
-        which &= CalendarTask.consultant == consultant_id
+        which = which & (CalendarTask.consultant == consultant_id)
     rows: Any = (
         CalendarTask.select(CalendarTask, Consultant)
         .join(Consultant)

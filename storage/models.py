@@ -766,6 +766,7 @@ CalendarTask.add_index(
     name="calendar_tasks_open",
     where=pw.SQL("done_at IS NULL AND NOT dead"),
 )
+CalendarTask.add_index(CalendarTask.event_id, name="calendar_tasks_dead", where=pw.SQL("dead"))
 
 
 JournalHead.add_index(JournalHead.call, name="chains_not_covered", where=pw.SQL("sequence > covered"))

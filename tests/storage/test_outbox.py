@@ -9,8 +9,8 @@ from typing import Any
 import peewee
 import pytest
 
-from storage import at_once, bookings, outbox, people
-from storage.models import CalendarTask, Consultant
+from storage import at_once, bookings, calendar_tasks, outbox, people
+from storage.models import CalendarTask, Consultant, proxy
 from storage.results import Booking, BookingKind, Refusal
 from tests.storage.playground import NOW, WEDNESDAY_15, Store, rome
 
@@ -213,3 +213,18 @@ def test_the_table_takes_no_other_words(office: Store, wrong: dict[str, Any]) ->
     }
     with pytest.raises(peewee.IntegrityError, match=r"(?i)check"):
         office.do(lambda: CalendarTask.create(**{**row, **wrong}))
+
+
+def test_finding_what_is_due_and_what_was_given_up_looks_at_no_task_that_is_done(sqlite_store: Store) -> None:
+    def plan(query: Any) -> str:
+        sql, values = query.sql()
+        rows = proxy.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        return "\n".join(str(row[-1]) for row in rows)
+
+    def plans() -> tuple[str, str]:
+        given_up = CalendarTask.select().where(CalendarTask.event_id == "e", CalendarTask.dead)
+        return plan(calendar_tasks.due_tasks(NOW)), plan(given_up)
+
+    due, given_up = sqlite_store.do(plans)
+    assert due.count("INDEX calendar_tasks_open") == 2, due
+    assert "INDEX calendar_tasks_dead" in given_up
