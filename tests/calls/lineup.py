@@ -55,7 +55,8 @@ _AFTERMATH_S = 30.0  # of the clock; a call's last words are waited for 7 s
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One call of a line-up: a registered client of a consultant of her own, whose free starts are local times.
+    """One call of a line-up: a registered client (a `lead` is none, and withholds the number) of a consultant of her
+    own, whose free starts are local times, and who has calls handed over at `transfer`.
 
     `persona.name` names the client, the consultant and the bridge's call; no two may share it.
     """
@@ -67,6 +68,8 @@ class Part:
     dialect: str = "fork"
     rate: int | None = None
     breaks: tuple[Break, ...] = ()
+    lead: bool = False
+    transfer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +240,12 @@ def booker(name: str, *own: Reaction, **rest: Any) -> Persona:
 def furnish(part: Part, number: int = 0) -> Dialled:
     """Put a part's consultant, agenda and client into the store. Call in `Database.run(work)`."""
     name = part.persona.name
-    consultant = people.add_consultant(name, AgendaSettings(published_starts_only=True))
+    consultant = people.add_consultant(
+        name, AgendaSettings(published_starts_only=True), transfer_number=part.transfer
+    )
     seed.publish_starts(consultant, [instant(start) for start in part.free])
+    if part.lead:
+        return Dialled(name, "", OUR_NUMBER, consultant_id=consultant)
     phone = f"+3934055500{number:02d}"
     people.add_client(name, phone, consultant_id=consultant, email=f"{number}@example.com")
     return Dialled(name, phone, OUR_NUMBER, consultant_id=consultant)

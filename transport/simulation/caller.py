@@ -18,10 +18,21 @@ import aiohttp
 from engine.ports import Clock
 from transport.simulation.modem import END_OF_UTTERANCE, SPOILT_WORD, Demodulator, modulate
 from transport.simulation.persona import Conversation, Persona, Reply
-from transport.simulation.wire import WIRES, BreachError, ClearMarks, HangUp, Kill, Mark, Sound, Wire
+from transport.simulation.wire import (
+    WIRES,
+    BreachError,
+    ClearMarks,
+    HangUp,
+    Kill,
+    Mark,
+    Sound,
+    Transfer,
+    Wire,
+)
 
 _FRAME_S = 0.02
 _SLIP_S = 0.1  # how far a frame may be late before the frames after it are late too
+_KEY_S = 0.15  # from one key to the next
 _AUDIBLE = 300  # of 32768
 _CLOSE_TIMEOUT_S = 3.0
 _DIAL_EVERY_S = 0.5  # while nobody answers the bridge that comes back
@@ -72,6 +83,7 @@ class CallRecord:
 
     `ended_by` is "caller", "server", "timeout", or "connection" when that broke for good; empty before. `speaking`
     is the caller, now. `problems` are breaches of the wire format.
+    `transferred_to`: the number that the call was handed to; `heard_s`: how long there was any sound.
     """
 
     call_id: str
@@ -81,6 +93,8 @@ class CallRecord:
     close_code: int | None = None
     kills: int = 0
     reconnections: int = 0
+    transferred_to: str = ""
+    heard_s: float = 0.0
     problems: list[str] = field(default_factory=list)
 
     def words(self, speaker: Literal["caller", "assistant"]) -> str:
@@ -194,6 +208,8 @@ class SimulatedCaller:
         self._playout = Playout(self._wire.down_rate, self._wire.prebuffer_ms)
         self._ear = Demodulator(self._wire.down_rate)
         self._mouth: deque[bytes] = deque()  # frames still to be spoken
+        self._keys: deque[str] = deque()  # still to be pressed
+        self._key_at = 0.0  # when the next one may be
         self._hang_up_after = False
         self._deaf = False  # to the rest of an utterance that was talked over
         self._hearing: list[str] = []  # words of the assistant's running turn
@@ -309,6 +325,9 @@ class SimulatedCaller:
                 await self._report_marks(ws, self._playout.clear_marks(), "cleared")
             case HangUp():
                 self._end("server")
+            case Transfer(number):
+                self.record.transferred_to = number
+                self._end("server")
 
     async def _report_marks(self, ws: aiohttp.ClientWebSocketResponse, names: list[str], event: str) -> None:
         for name in names:
@@ -324,6 +343,7 @@ class SimulatedCaller:
             while not self.record.ended_by and not ws.closed:
                 frame_up = self._wire.up(self._mouth.popleft() if self._mouth else silence)
                 await (ws.send_str(frame_up) if isinstance(frame_up, str) else ws.send_bytes(frame_up))
+                await self._press(ws)
                 frame, marks = self._playout.take()
                 await self._report_marks(ws, marks, "playout")
                 now = self._clock.monotonic()
@@ -332,7 +352,7 @@ class SimulatedCaller:
                 self.record.speaking = bool(self._mouth)
                 if self._breaks and self._breaks[0].when(self.record):
                     return self._break(self._breaks.popleft())
-                if self._hang_up_after and not self._mouth:
+                if self._hang_up_after and not self._mouth and not self._keys:
                     self._end("caller")
                 elif now - self._began > self._timeout_s:
                     self._end("timeout")
@@ -348,8 +368,16 @@ class SimulatedCaller:
             self._next_url, self._away_s = broken.url or self._url, broken.away_s
         return broken
 
+    async def _press(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """The next key, once everything was said and the one before is let go."""
+        now = self._clock.monotonic()
+        if self._keys and not self._mouth and now >= self._key_at:
+            self._key_at = now + _KEY_S
+            await ws.send_str(self._wire.pressed(self._keys.popleft()))
+
     def _hear(self, frame: bytes, now: float) -> None:
         if _audible(frame):
+            self.record.heard_s += _FRAME_S
             if not self._hearing and now - self._last_sound > self._reply_pause_s:
                 self._turn_began = now
             self._last_sound = self._quiet_since = now
@@ -367,7 +395,7 @@ class SimulatedCaller:
             self._heard_as.text = " ".join(self._hearing)
 
     def _react(self, now: float) -> None:
-        if self._mouth:
+        if self._mouth or self._keys:
             self._quiet_since = now
             return
         if self._hang_up_after:
@@ -397,6 +425,7 @@ class SimulatedCaller:
                     _frames(bytes(self._rate * pause_ms // 1000 * 2) + modulate(text, self._rate), self._rate)
                 )
                 self.record.said.append(Said("caller", text, self._clock.now()))
+        self._keys.extend(reply.keys)
         self._hang_up_after = reply.hang_up
 
     def _end(self, by: str) -> None:

@@ -23,7 +23,7 @@ _SENTENCE = re.compile(r"[^.!?]*[.!?]+|[^.!?]+$")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the caller says: `says`, then after `pause_ms` of silence `adds`; empty: nothing.
+    """What the caller says: `says`, then after `pause_ms` of silence `adds`; then `keys` pressed; empty: nothing.
 
     `hang_up` ends the call right after the last sound of it.
     """
@@ -32,6 +32,7 @@ class Reply:
     adds: str = ""
     pause_ms: int = 800
     hang_up: bool = False
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,12 @@ class Receptionist:
         if "La chiamata è già in corso" in text:
             self._learn(text)
             return self.go_on()
+        if keyed := re.search(r"digitato sui tasti il telefono ([\d ]+)", text):
+            self._phone = _digits(keyed[1])
+            if "ripeti per intero" not in text:
+                return self._go_on(f"Ho {_spoken_phone(self._phone)}. ")
+        if "premuto dei tasti" in text:
+            return self._again("I tasti non valgono come risposta. ")
         if "aspetta che tu parli" in text:
             return (
                 self._restate(_SORRY)
@@ -445,6 +451,8 @@ _VERBS = {"sposto": "sposto", "annullo": "annullo", "disdico": "annullo", "cance
 
 #: Notices without slots in them: words of the notice, what is said, what that asks for.
 _NOTICES: tuple[tuple[str, str, _Awaits], ...] = (
+    ("lo passi subito", "Certo, ti passo subito a una persona, resta in linea.", _Awaits.ANYTHING),
+    ("parlare con una persona", "Certo, ti farò richiamare da una persona. Ti serve altro?", _Awaits.MORE),
     (
         "link per la videochiamata",
         "C'è anche un link per la videochiamata, lo trovi nell'invito. Ti serve altro?",
@@ -464,11 +472,6 @@ _NOTICES: tuple[tuple[str, str, _Awaits], ...] = (
     ("email", "Mi ripeti la tua email?", _Awaits.EMAIL),
     ("appuntamento da cambiare legato", "Non trovo appuntamenti; non ho cambiato nulla.", _Awaits.MORE),
     ("più appuntamenti", "Di quale appuntamento parli, giorno e ora?", _Awaits.BOOKING),
-    (
-        "persona",
-        "Lo faccio presente, ti potrà richiamare una persona. Posso aiutarti in altro?",
-        _Awaits.MORE,
-    ),
 )
 
 

@@ -46,7 +46,14 @@ class HangUp:
     """End the phone call."""
 
 
-Command = Sound | Kill | Mark | ClearMarks | HangUp
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the phone call to another number."""
+
+    number: str
+
+
+Command = Sound | Kill | Mark | ClearMarks | HangUp | Transfer
 
 
 class BreachError(Exception):
@@ -80,6 +87,10 @@ class Wire(ABC):
     def marked(self, name: str, event: str) -> str:
         """The report that a mark was passed ("playout") or "cleared"."""
         return json.dumps({"type": "mark", "data": {"name": name, "event": event}})
+
+    def pressed(self, key: str) -> str:
+        """The frame that tells of a key."""
+        return json.dumps({"event": "dtmf", "dtmf": key})
 
     def goodbye(self) -> str | None:
         """The last frame when the caller hangs up."""
@@ -126,6 +137,8 @@ class ForkWire(Wire):
         kind = told["type"]
         if kind == "mark":
             return Mark(str(told["data"]["name"]))
+        if kind == "transfer":
+            return Transfer(str(told["data"]["number"]))
         commands: dict[str, Command] = {
             "killAudio": Kill(),
             "clearMarks": ClearMarks(),
@@ -205,6 +218,11 @@ class TwilioWire(Wire):
     def marked(self, name: str, event: str) -> str:
         """Twilio echoes a mark alike, whether it was passed or cleared."""
         return json.dumps({"event": "mark", "streamSid": self._stream, "mark": {"name": name}})
+
+    def pressed(self, key: str) -> str:
+        """A key, on its track."""
+        dtmf = {"track": "inbound_track", "digit": key}
+        return json.dumps({"event": "dtmf", "streamSid": self._stream, "dtmf": dtmf})
 
     def goodbye(self) -> str:
         """`stop`."""

@@ -23,6 +23,7 @@ VALUES = {
     "verbo": "prenoto",
     "candidati": "mercoledì 11 febbraio o mercoledì 18 febbraio",
     "suggerimento": "mario@gmail.com",
+    "telefono": "347 123 4567",
     "dato": "il telefono",
 }
 
