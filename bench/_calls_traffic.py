@@ -217,8 +217,9 @@ class Model:
 class Bridge:
     """One phone call, as mod_audio_fork."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: World, number: int, call_id: str | None = None) -> None:
         self.world, self.number = world, number
+        self.call_id = call_id or f"bench-{os.getpid()}-{number}"
         self.way = Way(world)
         self._phase = number % world.PHASES
         self.wire = Dialling("/bridge/fork", "audio.jambonz.org", self.begin)
@@ -228,7 +229,7 @@ class Bridge:
     def begin(self) -> None:
         """Describe the call and speak."""
         told = {
-            "callId": f"bench-{os.getpid()}-{self.number}", "sampleRate": 16000, "direction": "inbound",
+            "callId": self.call_id, "sampleRate": 16000, "direction": "inbound",
             "from": f"+3934055{self.number:05d}", "to": "+390612345678", "customerData": {"consultantId": 1},
         }  # fmt: skip
         self.wire.transport.write(frame(TEXT, json.dumps(told).encode(), masked=True))
@@ -305,12 +306,16 @@ class World:
 
     async def dial(self, host: str, port: int, calls: int, apart_s: float) -> None:
         """Begin `calls` calls, one after the other."""
-        loop = asyncio.get_running_loop()
-        for number in range(calls):
-            bridge = Bridge(self, number)
-            self.bridges.append(bridge)
-            await loop.create_connection(lambda wire=bridge.wire: wire, host, port)
+        for _ in range(calls):
+            await self.call(host, port)
             await asyncio.sleep(apart_s)
+
+    async def call(self, host: str, port: int, call_id: str | None = None) -> Bridge:
+        """Begin one call, or take up again the one that `call_id` names."""
+        bridge = Bridge(self, len(self.bridges), call_id)
+        self.bridges.append(bridge)
+        await asyncio.get_running_loop().create_connection(lambda: bridge.wire, host, port)
+        return bridge
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------
