@@ -12,11 +12,13 @@ import re
 import secrets
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from transport.console import cookies
 
 FIELD = "modulo"
 HEADER = "X-Form-Token"
+NUL = "\0"  # which Postgres takes in no text, and nobody types
 
 _COOKIE = "modulo"
 _SECRET: web.RequestKey[str] = web.RequestKey("form secret", str)
@@ -35,8 +37,18 @@ def token(request: web.Request) -> str:
 
 
 async def is_ours(request: web.Request) -> bool:
-    """Whether a request that acts bears the token of its own browser."""
-    given = request.headers.get(HEADER) or (await request.post()).get(FIELD)
+    """Whether a request that acts bears the token of its own browser, in a form that can be read."""
+    try:
+        fields = await request.post()
+    except (
+        ValueError,
+        LookupError,
+        HttpProcessingError,
+    ):  # no boundary, no such charset, no headers of a part
+        return False
+    if any(isinstance(value, str) and NUL in value for value in fields.values()):
+        return False
+    given = request.headers.get(HEADER) or fields.get(FIELD)
     if not isinstance(given, str) or not given.isascii():
         return False
     return hmac.compare_digest(given, token(request))

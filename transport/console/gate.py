@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from storage.errors import StoreUnavailable
 from transport.console import forms
 from transport.console.access import VIEWER, Viewer, is_own_way, needs_of
 from transport.console.page import page
@@ -49,7 +50,14 @@ class Gate:
             resource = request.match_info.route.resource
             if resource is None or is_own_way(resource.canonical):
                 return await handler(request)
-            return await self._ask(request, handler)
+            try:
+                return await self._ask(request, handler)
+            except StoreUnavailable as error:
+                needs = needs_of(request.match_info.handler)
+                if needs is not None and needs.live:
+                    raise  # a stream that has begun cannot turn into a page
+                log.error("a page could not be shown: %s", error)
+                return page(request, "unavailable.html", {}, status=503)
 
         return ask
 
@@ -61,6 +69,8 @@ class Gate:
                 "a page was asked for under a name that is not this machine's: see console.public_url"
             )
             raise web.HTTPForbidden
+        if forms.NUL in request.path or any(forms.NUL in value for value in request.query.values()):
+            raise web.HTTPBadRequest
         needs = needs_of(request.match_info.handler)
         if needs is None:
             log.error("a route declares no roles and is refused: %s", request.match_info.route.resource)

@@ -162,6 +162,32 @@ async def test_an_act_needs_the_token_of_its_own_browser_and_our_own_page(odd_as
         assert await act(headers, modulo=token) == 403
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nno name\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nnone\r\n--x--"),
+        ("application/x-www-form-urlencoded", b"modulo=\xff"),
+        ("application/x-www-form-urlencoded; charset=klingon", b"modulo=x"),
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"modulo={token}&what=%00"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_none_of_ours(odd_as: Any, kind: str, body: bytes) -> None:
+    page = await odd_as(ADMIN)
+    token = await (await page.get("/form")).text()
+    headers = {"Origin": origin(page), "Content-Type": kind}
+    sent = body.replace(b"{token}", token.encode())
+    assert (await page.post("/act", headers=headers, data=sent)).status == 403
+
+
+async def test_what_no_database_takes_is_refused_at_the_gate(page: Page) -> None:
+    for path in ("/chiamate/%00", "/chiamate?prima=%00", "/chiamate?numero=%00x"):
+        assert (await page.get(path)).status == 400
+
+
 async def test_streams_and_sockets_are_for_our_own_pages(odd_as: Any) -> None:
     page = await odd_as(ADMIN)
     assert (await page.get("/live")).status == 403
@@ -270,3 +296,10 @@ def test_a_viewer_without_calls_is_never_taken_for_one_who_sees_all() -> None:
         _ = viewer(Role.ANALISTA, consultant=3).own_only
     assert viewer(Role.CONSULENTE, Role.ANALISTA, consultant=3).own_only == 3
     assert ADMIN.own_only is None
+
+
+async def test_a_store_that_is_away_is_said_in_words(page: Page, database: Database) -> None:
+    database.close()
+    answered = await page.get("/chiamate")
+    assert answered.status == 503
+    assert "archivio non risponde" in await answered.text()
