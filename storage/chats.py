@@ -23,6 +23,9 @@ from storage.people import consultants
 PASSED_OVER = 0
 """In place of an analysis: the message came when a booking stood on newer ones, or its analysis failed."""
 
+PREFIX = "chat_"
+"""How the names of chats begin in the store, and those of calls do not."""
+
 SUPERVISOR, TOOLS = "supervisor", "tools"
 
 
@@ -270,7 +273,7 @@ def _make(party: Party, now: datetime) -> None:
         )
     if party.client_id is not None:
         _client_of(party.client_id, consultant)
-    chat_id = uuid.uuid4().hex
+    chat_id = f"{PREFIX}{uuid.uuid4().hex}"
     made = Chat.insert(
         id=chat_id,
         integration=party.integration,

@@ -349,7 +349,7 @@ async def test_the_journal_of_a_chat_is_a_chain_like_a_call_s(lead: Desk) -> Non
     assert found is not None
     assert lead.database.run_blocking(lambda: journal.broken_at(found.id)) is None
     bodies = str([entry.entry for entry in lead.database.run_blocking(lambda: journal.entries(found.id))])
-    assert "333" not in bodies and "lia.bianchi" not in bodies
+    assert "3331234567" not in bodies and "lia.bianchi" not in bodies
 
 
 async def test_the_state_of_a_chat_is_kept_by_its_conversation(client: Desk) -> None:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from fsm.stages import Event
-from storage import audit, console_jobs
+from storage import audit, chats, console_jobs
 from storage.database import Database
 from storage.errors import StorageError
 from storage.export import export
@@ -216,6 +216,7 @@ def _shown(entry: JournalEntry) -> dict[str, Any]:
     outcome = told.get("outcome")
     return {
         "call": entry.call_id,
+        "of_chat": entry.call_id.startswith(chats.PREFIX),
         "sequence": entry.sequence,
         "recorded_at": entry.recorded_at,
         "event": told.get("event"),

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from storage import console_jobs, journal
+from storage import chats, console_jobs, journal
 from storage.database import Database
 from storage.errors import StorageError
 from storage.journal_search import EntryFilter, place_of, search
@@ -202,3 +202,26 @@ async def test_work_of_a_kind_is_done_one_at_a_time_and_tells_how_far_it_is(
     await long_work.finished()
     job = await database.run(lambda: console_jobs.job(job.id, now=NOW))
     assert job is not None and job.result == {"done": True} and not job.running
+
+
+async def test_entries_of_chats_are_found_and_lead_to_no_call(
+    page: Page, seeded: dict[str, str], database: Database
+) -> None:
+    """And the list goes on behind them."""
+
+    later = BEGAN + timedelta(hours=1)
+
+    def chat() -> str:
+        opened = chats.open_chat(chats.Party("shop", "c-1"), None, now=BEGAN)
+        for _ in range(2):
+            journal.append({"call_id": opened.id, "analysis": 1, "event": "scadenza"}, recorded_at=later)
+        return opened.id
+
+    name = await database.run(chat)
+    response = await page.get("/registro")
+    text = await response.text()
+    assert name in text and f"/chiamate/{name}" not in text
+    assert await found(page, f"chiamata={name}") == ["scadenza", "scadenza"]
+    older = re.search(r'href="(/registro\?prima=[^"]+)"', text)
+    assert older is not None and name in older[1]
+    assert await found(page, older[1].partition("?")[2]) == ["conferma", "interesse"]

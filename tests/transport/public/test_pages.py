@@ -73,7 +73,7 @@ async def test_what_was_booked_is_saved_in_a_calendar_by_who_booked_it_alone(
     for path in ("fatto", "appuntamento.ics"):
         assert (await zeno.get(f"{PAGE}/{path}")).path == PAGE
     everything = (await zeno.get(PAGE)).text
-    for secret in ("Lia", "333", "example", "successione"):
+    for secret in ("Lia Bianchi", "3331234567", "example.com", "successione"):
         assert secret not in everything
 
 
