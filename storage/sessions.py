@@ -12,10 +12,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.models import FirstLink, User, UserSession
-from storage.users import UserRecord, any_user, by_id
+from storage.statements import Given, Statement
+from storage.users import UserRecord, any_user, as_user
 
 _SEEN_EVERY = timedelta(minutes=1)
 _LONGEST_BROWSER = 200
+
+# Asked with every page, so worded once.
+_FOUND = Statement(
+    lambda: (
+        UserSession.select(
+            UserSession.id,
+            UserSession.user,
+            UserSession.ends_at,
+            UserSession.seen_at,
+            User.name,
+            User.roles,
+            User.consultant,
+            User.created_at,
+            User.disabled_at,
+            User.password,
+        )
+        .join(User)
+        .where(UserSession.digest == Given("digest"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +78,12 @@ def find(key: str, *, now: datetime, idle: timedelta, used: bool = True) -> tupl
 
     `used`: somebody asks, and not a page by itself; only that keeps the session from being idle.
     """
-    row: Any = UserSession.get_or_none(UserSession.digest == digest(key))
-    if row is None or row.ends_at <= now or row.seen_at <= now - idle:
-        return None
-    user = by_id(row.user_id)
-    if user is None or user.disabled_at is not None:
+    row = _FOUND.first(digest=digest(key))
+    if row is None or row.ends_at <= now or row.seen_at <= now - idle or row.disabled_at is not None:
         return None
     if used and now - row.seen_at >= _SEEN_EVERY:
         UserSession.update(seen_at=now).where(UserSession.id == row.id).execute()
-    return int(row.id), user
+    return int(row.id), as_user(row, row.user_id)
 
 
 def of_user(user_id: int, *, now: datetime, idle: timedelta) -> list[SessionRecord]:

@@ -75,24 +75,24 @@ def add(
         consultant=consultant_id,
         created_at=now,
     )
-    return _user(row)
+    return as_user(row, row.id)
 
 
 def by_name(name: str) -> UserRecord | None:
     """The user of that name, disabled or not."""
     row = User.get_or_none(User.name == folded(name))
-    return None if row is None else _user(row)
+    return None if row is None else as_user(row, row.id)
 
 
 def by_id(user_id: int) -> UserRecord | None:
     """A user by id, disabled or not."""
     row = User.get_or_none(User.id == user_id)
-    return None if row is None else _user(row)
+    return None if row is None else as_user(row, row.id)
 
 
 def users() -> list[UserRecord]:
     """All users, by name."""
-    return [_user(row) for row in User.select().order_by(User.name)]
+    return [as_user(row, row.id) for row in User.select().order_by(User.name)]
 
 
 def any_user() -> bool:
@@ -143,9 +143,10 @@ def _known(name: str) -> UserRecord:
     return user
 
 
-def _user(row: Any) -> UserRecord:
+def as_user(row: Any, user_id: int) -> UserRecord:
+    """The user whose columns are in `row`, of this table or of one joined with it."""
     return UserRecord(
-        id=row.id,
+        id=user_id,
         name=row.name,
         roles=frozenset(Role(role) for role in row.roles),
         consultant_id=row.consultant_id,
