@@ -17,6 +17,7 @@ from transport.console.access import VIEWER, signed_in
 from transport.console.agenda_pages import AgendaPages
 from transport.console.calendar_pages import CalendarPages
 from transport.console.call_pages import CallPages
+from transport.console.figures_page import FiguresPage
 from transport.console.gate import Entrance, Gate
 from transport.console.headers import add_headers
 from transport.console.journal_pages import JournalPages
@@ -81,6 +82,7 @@ def add_console(
     CallPages(database, live, now, page_size).add_to(app)
     CalendarPages(database).add_to(app)
     AgendaPages(database, now).add_to(app)
+    FiguresPage(database, now).add_to(app)
     long_work = LongWork(database, now)
     long_work.add_to(app)
     JournalPages(database, live, long_work, now, page_size).add_to(app)

@@ -21,6 +21,7 @@ SECTIONS = (
     Section("/chiamate", TEXTS["sections"]["calls"], (Role.CONSULENTE, Role.REVISORE)),
     Section("/calendario", TEXTS["sections"]["calendars"], (Role.CONSULENTE, Role.REVISORE)),
     Section("/agenda", TEXTS["sections"]["agenda"], (Role.CONSULENTE,)),
+    Section("/cruscotto", TEXTS["sections"]["figures"], (Role.ANALISTA, Role.REVISORE, Role.CONSULENTE)),
     Section("/registro", TEXTS["sections"]["journal"], (Role.REVISORE,)),
     Section("/regole", TEXTS["sections"]["rules"], (Role.ANALISTA,)),
 )

@@ -156,6 +156,17 @@ REFUSALS: Mapping[str, str] = {
     "ALREADY_BOOKED": "In quella chiamata c'è già un appuntamento.",
 }
 
+#: The same in two words, to be counted.
+SHORT_REFUSALS: Mapping[str, str] = {
+    "SLOT_TAKEN": "orario occupato",
+    "HOLD_EXPIRED": "slot scaduto",
+    "NOT_FOUND": "non trovato",
+    "NOT_YOURS": "di un altro",
+    "PAST": "già passato",
+    "OUTSIDE_HOURS": "fuori orario",
+    "ALREADY_BOOKED": "già prenotato",
+}
+
 #: What an exception to the weekly hours does.
 EXCEPTIONS: Mapping[str, str] = {
     "closed": "chiuso",
@@ -263,6 +274,11 @@ def short_day(value: date) -> str:
 def store_refusal(reason: str) -> str:
     """Why the store did not do something, as a sentence; an unknown reason as it is."""
     return REFUSALS.get(reason, reason)
+
+
+def refusal_short(reason: str) -> str:
+    """Why the store did not do something, in two words; an unknown reason as it is."""
+    return SHORT_REFUSALS.get(reason, reason)
 
 
 def left(span: timedelta) -> str:

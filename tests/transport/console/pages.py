@@ -31,6 +31,7 @@ PAGES = (
     Known("/agenda", (CONSULENTE,), "Agenda di Marco Rossi"),
     Known("/agenda/orari", (CONSULENTE,), "Orari della settimana"),
     Known("/agenda/consultation/{booking}", (CONSULENTE,), "Lun 16 feb alle 10:00"),
+    Known("/cruscotto", (ANALISTA, REVISORE, CONSULENTE), "Fin dove arrivano"),
     Known("/registro", (REVISORE,), "interesse_esplicito"),
     Known("/regole", (ANALISTA,), "In vigore da"),
     Known("/regole/2", (ANALISTA,), "abandon_after = 4"),
