@@ -42,12 +42,23 @@ class DayOfCalls:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """The figures of a period. `outcomes`: calls by what was done in them (None: nothing). `reached`: how many calls
-    came at least so far, by stage. `events`, `guards`, `refusals`, `notices`: how often each. `answers_s`: seconds from the
-    end of the caller's words to the assistant's, of the last calls, ascending."""The figures of a period. `outcomes`: calls by what was done in them (None: nothing). `reached`: how many calls
     came at least so far, by stage. `events`, `guards`, `refusals`, `notices`: how often each.
 
     `answers_s`: seconds from the end of the caller's words to the assistant's, of the last calls, ascending.
-    """All calls of the period."""
+    """
+
+    days: tuple[DayOfCalls, ...]
+    outcomes: Mapping[str | None, int]
+    reached: Mapping[str, int]
+    events: Mapping[str, int]
+    guards: Mapping[str, int]
+    refusals: Mapping[str, int]
+    notices: Mapping[str, int]
+    answers_s: tuple[float, ...]
+
+    @property
+    def calls(self) -> int:
+        """All calls of the period."""
         return sum(self.outcomes.values())
 
     @property
