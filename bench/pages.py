@@ -136,7 +136,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "booking_extraction_state": (
         "conversation", "voice_call_id", "stage", "task", "last_analysis", "last_turn", "updated_at",
     ),
-    "call_turns": ("call_id", "number", "speaker", "text", "began_at", "ended_at", "played"),
+    "call_turns": ("call_id", "number", "speaker", "text", "began_at", "ended_at", "played", "keyed"),
     "transitions": (
         "call_id", "sequence", "body", "previous_hash", "hash", "recorded_at", "event", "target", "rule", "guard",
         "outcome", "refusal", "notices",
@@ -164,7 +164,7 @@ def _one(number: int, count: int, rng: random.Random, rows: dict[str, list[tuple
     rows["booking_extraction_state"].append((name, name, stage, task, 3, 6, began + 170))
     for place, (speaker, text) in enumerate(TURNS, 1):
         at = (began + 10 * place) * 1000
-        rows["call_turns"].append((name, place, speaker, text, at, at + 8000, "[]"))
+        rows["call_turns"].append((name, place, speaker, text, at, at + 8000, "[]", False))
     steps = [] if stage == "nessun_intento" else WAY[: 6 if outcome else 1 + rng.randrange(4)]
     previous = chain.FIRST_PREVIOUS
     for sequence, (event, target, rule, guard) in enumerate(steps, 1):
