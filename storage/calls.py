@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from storage import call_list, conversations, journal
+from storage import call_list, conversations, journal, tenure
 from storage.call_list import CallSummary, list_calls
 from storage.database import current
 from storage.errors import StorageError
@@ -31,7 +31,6 @@ from storage.people import (
     find_client,
     scheduled_call,
 )
-from storage.tenure import lease
 
 __all__ = [
     "AnalysisRecord",
@@ -193,7 +192,7 @@ def open_call(
         started_at=now,
         details=dict(_NOTHING_BOOKED),
         server=server,
-        lease_until=None if server is None else lease(now),
+        lease_until=None if server is None else tenure.lease(now),
     )
     conversations.begin_call(call_id, now=now)
     return call_id
@@ -338,7 +337,7 @@ def finish_call(
 def renew_leases(call_ids: Collection[str], *, now: datetime) -> list[str]:
     """Go on answering for these calls; returns those that were closed meanwhile, which stay closed."""
     mine = VoiceCall.id.in_(list(call_ids))
-    VoiceCall.update(lease_until=lease(now)).where(mine, VoiceCall.ended_at.is_null()).execute()
+    VoiceCall.update(lease_until=tenure.lease(now)).where(mine, VoiceCall.ended_at.is_null()).execute()
     closed: Any = VoiceCall.select(VoiceCall.id).where(mine, VoiceCall.ended_at.is_null(False))
     return [row.id for row in closed]
 
@@ -347,12 +346,13 @@ def close_interrupted(now: datetime, server: str) -> list[str]:
     """When `server` starts: close the calls that it had left open when it was killed, those that began before
     `now`, and all that nobody answers for; returns their ids. Their holds expire.
 
-    Where bridges may come back to their calls, what it had left open is theirs to take until its lease runs out.
+    Where bridges may come back to their calls, those that were answered for until just now are left to them.
     """
-    if current().settings.call_return_seconds:
-        return close_unattended(now)
+    closed = close_unattended(now)
     left_behind = (VoiceCall.server == server) & (VoiceCall.started_at < now)
-    return _interrupt(now, left_behind | _unattended(now))
+    if tenure.may_return():
+        tenure.leave_all(left_behind, now=now)
+    return closed + _interrupt(now, left_behind)
 
 
 def close_unattended(now: datetime) -> list[str]:

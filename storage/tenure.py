@@ -166,6 +166,13 @@ def leave(tenure: Tenure, *, now: datetime) -> bool:
     return bool(left.where(_still(tenure.call_id, tenure.epoch)).execute())
 
 
+def leave_all(which: Any, *, now: datetime) -> None:
+    """Leave the calls among `which` to their bridges, but for those that these have ended; who had them is gone."""
+    VoiceCall.update(server=None, lease_until=None, lost_at=now, wanted_at=None).where(
+        which, VoiceCall.ended_at.is_null(), VoiceCall.hung_up_at.is_null(), VoiceCall.lost_at.is_null()
+    ).execute()
+
+
 def keep_handle(tenure: Tenure, handle: str) -> None:
     """Keep what the conversation with the model goes on with."""
     VoiceCall.update(handle=handle).where(_still(tenure.call_id, tenure.epoch)).execute()
@@ -221,6 +228,7 @@ __all__ = [
     "keep_to",
     "lease",
     "leave",
+    "leave_all",
     "may_return",
     "not_returned",
     "of_bridge",

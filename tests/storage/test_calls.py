@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from engine.turns import Played, Speaker, Turn
-from storage import bookings, calls, conversations, journal, people
+from storage import bookings, calls, conversations, journal, people, tenure
 from storage.database import Database
 from storage.errors import StorageError
 from storage.results import Booking, BookingKind
 from storage.settings import StorageSettings
+from storage.tenure import Tenure
 from tests.storage.playground import NOW, WEDNESDAY_15, Store, furnish, rome
 from tests.storage.postgres import Postgres
 
@@ -158,10 +159,21 @@ def test_a_server_that_starts_closes_its_own_calls_and_no_others(store: Store) -
 
 
 def test_a_server_that_starts_leaves_its_calls_to_bridges_that_may_come_back(store: Store) -> None:
-    mine = open_call(store, server="a")
+    mine, others = open_call(store, server="a"), open_call(store, server="b", bridge_call_id="b2")
+    ended_by_bridge = open_call(store, server="a", bridge_call_id="b3")
+    store.do(tenure.hung_up, Tenure(ended_by_bridge), now=store.now)
     store.later(seconds=LEASE - 1)
-    assert store.do(calls.close_interrupted, store.now, "a") == []
-    store.later(seconds=1)
+    assert store.do(calls.close_interrupted, store.now, "a") == [ended_by_bridge]
+    assert still_open(store) == {mine, others}
+    found = store.do(tenure.of_bridge, "bridge-1", now=store.now)
+    assert found is not None and (found.id, found.left) == (mine, True)
+    store.later(seconds=store.database.settings.call_return_seconds)
+    assert store.do(tenure.not_returned, store.now) == [mine]
+
+
+def test_a_server_that_starts_late_closes_what_nobody_can_come_back_to(store: Store) -> None:
+    mine = open_call(store, server="a")
+    store.later(seconds=LEASE)
     assert store.do(calls.close_interrupted, store.now, "a") == [mine]
 
 
