@@ -350,6 +350,7 @@ def close_interrupted(now: datetime, server: str) -> list[str]:
     """
     closed = close_unattended(now)
     left_behind = (VoiceCall.server == server) & (VoiceCall.started_at < now)
+    left_behind &= VoiceCall.lease_until < tenure.lease(now)  # none that it has taken since
     if tenure.may_return():
         tenure.leave_all(left_behind, now=now)
     return closed + _interrupt(now, left_behind)

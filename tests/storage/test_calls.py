@@ -171,6 +171,19 @@ def test_a_server_that_starts_leaves_its_calls_to_bridges_that_may_come_back(sto
     assert store.do(tenure.not_returned, store.now) == [mine]
 
 
+def test_a_server_that_starts_keeps_what_its_bridges_have_come_back_to_already(store: Store) -> None:
+    mine = open_call(store, server="a")
+    store.later(seconds=5)
+    started = store.now
+    store.later(seconds=1)
+    found = store.do(tenure.of_bridge, "bridge-1", now=store.now)
+    assert found is not None
+    taken = store.do(tenure.take, found, server="a", now=store.now)
+    assert store.do(calls.close_interrupted, started, "a") == []
+    now = store.do(tenure.of_bridge, "bridge-1", now=store.now)
+    assert now is not None and (now.id, now.epoch, now.left) == (mine, taken.epoch, False)
+
+
 def test_a_server_that_starts_late_closes_what_nobody_can_come_back_to(store: Store) -> None:
     mine = open_call(store, server="a")
     store.later(seconds=LEASE)
