@@ -86,7 +86,7 @@ def add_console(
     long_work = LongWork(database, now)
     long_work.add_to(app)
     JournalPages(database, live, long_work, now, page_size).add_to(app)
-    RulesPages(database, refused_rules).add_to(app)
+    RulesPages(database, refused_rules, live, long_work, now).add_to(app)
     Static(_HERE / "static").add_to(app)
 
 

@@ -167,6 +167,9 @@ SHORT_REFUSALS: Mapping[str, str] = {
     "ALREADY_BOOKED": "già prenotato",
 }
 
+#: What a replayed call does to the agenda.
+OPERATIONS: Mapping[str, str] = {"confirm": "prenotato", "cancel": "disdetto"}
+
 #: What an exception to the weekly hours does.
 EXCEPTIONS: Mapping[str, str] = {
     "closed": "chiuso",
@@ -274,6 +277,11 @@ def short_day(value: date) -> str:
 def store_refusal(reason: str) -> str:
     """Why the store did not do something, as a sentence; an unknown reason as it is."""
     return REFUSALS.get(reason, reason)
+
+
+def operation(asked: str) -> str:
+    """What was done to the agenda: "confirm" becomes "prenotato"; an unknown word as it is."""
+    return OPERATIONS.get(asked, asked)
 
 
 def refusal_short(reason: str) -> str:

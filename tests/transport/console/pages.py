@@ -34,6 +34,7 @@ PAGES = (
     Known("/cruscotto", (ANALISTA, REVISORE, CONSULENTE), "Fin dove arrivano"),
     Known("/registro", (REVISORE,), "interesse_esplicito"),
     Known("/regole", (ANALISTA,), "In vigore da"),
+    Known("/regole/prova", (ANALISTA,), "Prova una modifica"),
     Known("/regole/2", (ANALISTA,), "abandon_after = 4"),
     Known("/account", EVERYBODY, "questa sessione"),
     Known("/accedi", (), "Password", signed_in=False),
