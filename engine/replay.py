@@ -23,6 +23,7 @@ from engine.supervisor import opening_state
 from engine.turns import Transcript, Turn
 from engine.understanding.context import Agenda, CallerKnown, Offer, OwnBooking
 from rules.errors import FactError
+from rules.facts import FACTS
 from storage.calls import AnalysisRecord
 from storage.journal import JournalEntry
 from storage.recorded import RecordedCall
@@ -52,7 +53,9 @@ class Departure:
         """What differs."""
         if self.recorded is None or self.decided is None:
             return ()
-        return tuple(name for name in _COMPARED if self.recorded.get(name) != self.decided.get(name))
+        return tuple(
+            name for name in _COMPARED if _comparable(name, self.recorded) != _comparable(name, self.decided)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +359,13 @@ def _departure(analysis: int, recorded: list[Step], decided: list[Step]) -> Depa
         if then is None or now is None or found.fields:
             return found
     return None
+
+
+def _comparable(name: str, step: Step) -> Any:
+    """What a step has under `name`; a fact that there was not yet when it was recorded has its default."""
+    if name != "facts" or step.get(name) is None:
+        return step.get(name)
+    return {known.name: known.default for known in FACTS.values()} | dict(step[name])
 
 
 def _last_stage(call: RecordedCall) -> str:

@@ -3,7 +3,8 @@ facts where the words are gone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ SCENARIOS = [path for path in EXAMPLES if path.parent.name == "scenarios"]
 MOVES = [
     path for path in FEW if path.parent.name in ("reschedule", "cancel", "after-booking", "own-bookings")
 ]
+BY_KEYS_OR_TO_A_PERSON = [path for path in EXAMPLES if path.parent.name in ("keys", "person")]
+PASSED_ON = next(path for path in BY_KEYS_OR_TO_A_PERSON if path.stem == "passata")
 
 Played = Callable[[Path], RecordedCall]
 
@@ -66,6 +69,42 @@ def test_under_the_same_rules_every_transition_comes_out_as_recorded(path: Path,
     assert again.departure is None
     assert again.after == again.before
     assert not again.from_facts
+
+
+@pytest.mark.parametrize("path", BY_KEYS_OR_TO_A_PERSON, ids=name_of)
+def test_keys_and_commands_come_out_as_recorded(path: Path, played: Played) -> None:
+    call = played(path)
+    assert any(turn.get("keyed") for each in call.analyses for turn in (each.words or {})["turns"]) is (
+        path.parent.name == "keys"
+    )
+    assert replay(call, same).departure is None
+
+
+def test_another_command_is_a_departure(played: Played) -> None:
+    again = replay(played(PASSED_ON), without("passa_a_una_persona"))
+    assert again.departure is not None
+    assert again.departure.recorded is not None
+    assert again.departure.decided is not None
+    assert set(again.departure.fields) == {"command", "notices"}
+    assert (again.departure.recorded["command"], again.departure.decided["command"]) == (
+        "trasferisci",
+        "richiama",
+    )
+
+
+def test_facts_that_there_were_not_yet_when_a_call_was_recorded_are_no_departure(
+    played: Played, database: Database
+) -> None:
+    call = played(PASSED_ON.with_name("richiamata.toml"))
+    older = [
+        replace(entry, entry={**entry.entry, "facts": _before(entry.entry["facts"])})
+        for entry in call.journal
+    ]
+    assert replay(replace(call, journal=tuple(older)), same).departure is None
+
+
+def _before(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in ("keyed", "transfer")}
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=name_of)
