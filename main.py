@@ -620,7 +620,8 @@ def _report_broken(path: Path, reasons: str, *, as_json: bool) -> None:
             "bookings": [],
             "cancelled": [],
         }
-        rest = {"transitions": [], "notices": [], "passed": False, "problems": problems}
+        rest: dict[str, Any] = {"transitions": [], "notices": [], "commands": []}
+        rest |= {"callback": False, "passed": False, "problems": problems}
         print(json.dumps({**broken, **rest}, ensure_ascii=False))
     else:
         print(f"BROKEN {path}")

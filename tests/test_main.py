@@ -36,6 +36,8 @@ KEYS = [
     "cancelled",
     "transitions",
     "notices",
+    "commands",
+    "callback",
     "passed",
     "problems",
 ]
