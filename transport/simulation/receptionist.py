@@ -174,7 +174,7 @@ class Receptionist:
     def _take_up(self, said: str) -> None:
         """These were its last words."""
         self._last = said
-        if "onfermi" in said and (slots := _read_slots(said)):
+        if "onfermi" in said and (slots := _read_slots(said.lower())):
             self._slot, self._awaits = slots[-1], _Awaits.CONFIRMATION
             return
         self._awaits = next((awaits for words, awaits in _QUESTIONS if words in said), _Awaits.ANYTHING)
