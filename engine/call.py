@@ -295,7 +295,9 @@ class Call:
         self._keys += 1
         self._spoken_at = self._clock.monotonic()
         self._caller_version += 1
-        self._take_keyed(self._keypad.press(key, self._clock.now()))
+        now = self._clock.now()
+        self._speech.keyed(now)
+        self._take_keyed(self._keypad.press(key, now))
 
     def _take_keyed(self, turn: Turn | None) -> None:
         """The model does not hear keys: unless it is speaking, nothing else would ask for an analysis."""
@@ -328,10 +330,9 @@ class Call:
             if isinstance(edge, SpeechBegan):
                 self._caller_version += 1
                 self._assistant.prompted()
-                self._take_keyed(self._keypad.end())
                 self._speech.began(edge.at)
-            else:
-                self._speech.ended(edge.at)
+            elif self._speech.ended(edge.at):
+                self._take_keyed(self._keypad.end())
                 self._link.expect_answer()
 
     async def _beat(self) -> None:

@@ -51,6 +51,7 @@ class CallerSpeech:
         self._open: list[_Stretch] = []
         self._last: _Stretch | None = None
         self._latest: _Segment | None = None
+        self._keys: deque[datetime] = deque(maxlen=64)
         self._played: deque[tuple[datetime, datetime]] = deque(maxlen=64)
         self._lost: _Lost | None = None
         self._unplaced: _Stretch | None = None
@@ -70,15 +71,29 @@ class CallerSpeech:
             self._open.append(self._last)
         self._latest = segment
 
-    def ended(self, at: datetime) -> None:
-        """The caller stopped speaking at `at`."""
+    def keyed(self, at: datetime) -> None:
+        """The caller pressed a key at `at`, the sound of which may have been taken for speech, or will be."""
+        self._keys.append(at)
+
+    def ended(self, at: datetime) -> bool:
+        """The caller stopped speaking at `at`; whether it was speech at all, and not the sound of keys.
+
+        For that no words are waited for. It may have been speech all the same: words that come in the next `wait_s`
+        cannot be placed.
+        """
         segment, stretch = self._latest, self._last
         if segment is None or stretch is None or segment.ended is not None:
-            return
+            return False
         segment.ended = max(at, segment.began)
+        segment.given_up = tones = self._is_of_keys(segment.began, segment.ended)
+        if tones:
+            began = min(self._lost.began, segment.began) if self._lost else segment.began
+            until = segment.ended + self._wait
+            self._lost = _Lost(began, max(self._lost.until, until) if self._lost else until)
         if stretch.closing is not None and segment.ended <= stretch.closing:
             self._close(stretch)
         stretch.closing = None
+        return not tones
 
     def assistant_played(self, begin: datetime, end: datetime) -> None:
         """The assistant's audio was played from `begin` to `end`."""
@@ -194,6 +209,11 @@ class CallerSpeech:
         """The stretches that are open, and the last one even if it is closed."""
         return [*self._open, *([self._last] if self._last and self._last.closed else [])]
 
+    def _is_of_keys(self, began: datetime, ended: datetime) -> bool:
+        """Whether so many keys were pressed meanwhile that their tones alone last as long."""
+        pressed = sum(began - _ASKEW <= at <= ended + _ASKEW for at in self._keys)
+        return pressed > 0 and ended - began <= pressed * _TONE
+
     def _waits(self, stretch: _Stretch, segment: _Segment, now: datetime) -> bool:
         if segment.given_up:
             return False
@@ -252,6 +272,8 @@ class CallerSpeech:
 
 
 _SENTENCE_ENDS = (".", "?", "!", "…")
+_TONE = timedelta(seconds=0.7)  # a key's tone, and the silence after it that does not end speech
+_ASKEW = timedelta(seconds=0.2)  # by how much a key's event may miss its tone
 _UNNOTICED_S = 1.0  # of a segment of speech, too soft for the detector
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.ports import AnalysisResult, CallerWords, Dtmf
+from engine.ports import AnalysisResult, CallerWords, Dtmf, SpeechBegan, SpeechEnded
 from tests.clocks import settle
 from tests.engine.test_call import READBACK, Scene
 
@@ -100,3 +100,69 @@ async def test_keys_that_say_nothing_are_no_turn(call: Scene) -> None:
     await keys(call, "##A")
     await call.clock.advance(5)
     assert len(call.supervisor.asked) == 1
+
+
+@pytest.mark.parametrize("every_s", [0.15, 0.5, 1.2])
+async def test_a_line_on_which_keys_sound_loses_none_and_waits_for_no_words(
+    call: Scene, every_s: float
+) -> None:
+    """Each key's tone is heard before its event comes; the detector tells of its end 0.4 s later."""
+    for number, key in enumerate("3471234567"):
+        if every_s > 0.4 or number == 0:  # or else it is all one sound to the detector
+            call.ear.edges.append(SpeechBegan(call.clock.now()))
+        await call.hears(20)
+        await call.clock.advance(0.1)
+        call.phone.inbox.put_nowait(Dtmf(key))
+        await settle()
+        if every_s > 0.4:
+            ended = call.clock.now()
+            await call.clock.advance(0.4)
+            call.ear.edges.append(SpeechEnded(ended))
+            await call.hears(20)
+        await call.clock.advance(every_s)
+    if every_s <= 0.4:
+        call.ear.edges.append(SpeechEnded(call.clock.now()))
+        await call.hears(20)
+    call.phone.inbox.put_nowait(Dtmf("#"))
+    await settle()
+    await call.clock.advance(0.2)
+    assert call.supervisor.asked[-1].words == ["3471234567"]
+    assert not call.supervisor.asked[-1].pending_speech
+    await call.clock.advance(10)
+    assert not call.supervisor.asked[-1].unheard
+
+
+async def test_who_speaks_while_keying_is_heard_but_gives_no_yes(call: Scene) -> None:
+    await call.begins()
+    await keys(call, "34")
+    await call.ends()
+    await call.signal(CallerWords("sì", finished=True))
+    await call.clock.advance(4)
+    spoken = next(turn for turn in call.supervisor.asked[-1].turns if turn.text == "sì")
+    assert spoken.began_at is None, "it cannot be placed"
+
+
+async def test_long_speech_with_a_key_in_it_is_speech(call: Scene) -> None:
+    await call.begins()
+    await call.clock.advance(1)
+    await keys(call, "3")
+    await call.clock.advance(1)
+    await call.ends()
+    await call.signal(CallerWords("mercoledì alle 15", finished=True))
+    await call.clock.advance(1)
+    assert sorted(call.supervisor.asked[-1].words) == ["3", "mercoledì alle 15"]
+    assert all(turn.began_at is not None for turn in call.supervisor.asked[-1].turns)
+
+
+async def test_words_said_over_keys_are_never_those_of_speech_after_them(call: Scene) -> None:
+    """A "sì" over a key, of which the transcript comes when the caller has answered something else meanwhile."""
+    await call.begins()
+    await keys(call, "1#")
+    await call.ends()
+    await call.says(READBACK, 1000)
+    await call.clock.advance(1.2)
+    await call.speaks(0.5)
+    await call.signal(CallerWords("sì"), CallerWords(" boh", finished=True))
+    await call.clock.advance(5)
+    said = [turn for turn in call.supervisor.asked[-1].turns if turn.text.startswith("sì")]
+    assert [turn.began_at for turn in said] == [None]
