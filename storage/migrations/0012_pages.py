@@ -21,7 +21,12 @@ INDEXES = (
     ("calls_from", "voice_calls", ("caller_number", "started_at"), "direction = 'inbound'"),
     ("calls_to", "voice_calls", ("dialled_number", "started_at"), "direction = 'outbound'"),
     ("calls_by_stage", "booking_extraction_state", ("stage", "voice_call_id"), ""),
-    ("entries_by_time", "transitions", ("recorded_at", "call_id", "sequence"), ""),
+    (
+        "entries_by_time",
+        "transitions",
+        ("recorded_at", "call_id", "sequence", "event", "target", "rule", "guard", "refusal", "notices"),
+        "",
+    ),
     ("entries_by_rule", "transitions", ("rule", "recorded_at"), ""),
     ("entries_by_outcome", "transitions", ("outcome", "recorded_at"), ""),
     ("entries_by_guard", "transitions", ("guard", "recorded_at"), "guard IS NOT NULL"),

@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 
 from storage.figures import DayOfCalls
 
-_WIDTH, _HEIGHT = 640, 180
-_LEFT, _BOTTOM, _TOP = 36, 24, 10
-_ROW, _LABEL = 30, 200
+_WIDTH, _HEIGHT = 360, 170
+_LEFT, _BOTTOM, _TOP = 30, 24, 10
+_ROW = 40
 
 
 def days_chart(days: Sequence[DayOfCalls], title: str, words: str) -> Markup:
@@ -28,10 +28,10 @@ def days_chart(days: Sequence[DayOfCalls], title: str, words: str) -> Markup:
         parts.append(
             f'<path class="rule" d="M{_LEFT} {y:g}H{_WIDTH}"/><text x="{_LEFT - 6}" y="{y + 4:g}">{level}</text>'
         )
-    every = max(1, -(-len(days) // 8))
+    every = max(1, -(-len(days) // 6))
     for place, day in enumerate(days):
         x, gap = _LEFT + wide * place, min(2.0, wide / 5)
-        for kind, count in (("all", day.calls), ("done", day.done)):
+        for kind, count in (("hatched", day.calls), ("filled", day.done)):
             if count:
                 tall = high * count / most
                 at = f'x="{x + gap / 2:.1f}" y="{_TOP + high - tall:.1f}" width="{wide - gap:.1f}" height="{tall:.1f}"'
@@ -43,18 +43,17 @@ def days_chart(days: Sequence[DayOfCalls], title: str, words: str) -> Markup:
 
 
 def bars_chart(name: str, rows: Sequence[tuple[str, int]], title: str, words: str) -> Markup:
-    """A bar a row, with its label and its number. `name` is unique on the page; `words` tell the same."""
+    """A bar a row under its label, with its number. `name` is unique on the page; `words` tell the same."""
     most = max((count for _, count in rows), default=0) or 1
     height = _ROW * len(rows) + 4
-    room = _WIDTH - _LABEL - 60
+    room = _WIDTH - 60
     parts = [_open("bars", _WIDTH, height, name, title, words)]
     for place, (label, count) in enumerate(rows):
-        y = _ROW * place
-        long = room * count / most
+        y, long = _ROW * place, max(room * count / most, 1)
         parts += [
-            f'<text class="label" x="{_LABEL - 8}" y="{y + 20}">{escape(label)}</text>',
-            f'<rect class="done" x="{_LABEL}" y="{y + 5}" width="{max(long, 1):.1f}" height="{_ROW - 10}"/>',
-            f'<text class="count" x="{_LABEL + max(long, 1) + 8:.1f}" y="{y + 20}">{count}</text>',
+            f'<text class="label" x="0" y="{y + 14}">{escape(label)}</text>',
+            f'<rect class="filled" x="0" y="{y + 19}" width="{long:.1f}" height="12"/>',
+            f'<text class="count" x="{long + 6:.1f}" y="{y + 30}">{count}</text>',
         ]
     return Markup("".join([*parts, "</svg>"]))
 

@@ -140,3 +140,16 @@ async def test_filters_by_keyboard(browser: Browser, page: Page, seeded: dict[st
     assert await visiting.tab.locator(".call").count() == 1
     assert await visiting.sticking_out() == []
     assert visiting.problems == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
+@pytest.mark.parametrize("path", ["/cruscotto?giorni=7", "/registro", "/regole/prova"])
+async def test_pages_with_figures_and_entries(
+    browser: Browser, page: Page, seeded: dict[str, str], path: str, width: int, scheme: Scheme
+) -> None:
+    visiting = await visit(browser, page, width, scheme)
+    await visiting.open(path)
+    assert await visiting.sticking_out() == []
+    assert await visiting.serious() == []
+    await visiting.picture(f"{path[1:].partition('?')[0].replace('/', '-')}-{width}-{scheme}")
+    assert visiting.problems == []

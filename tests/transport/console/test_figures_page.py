@@ -67,8 +67,8 @@ async def test_a_consultants_figures_are_of_their_own_calls(
 def test_a_chart_of_many_days_labels_some_and_hides_none() -> None:
     days = [DayOfCalls(date(2026, 1, 1) + timedelta(days=n), n, n // 2) for n in range(90)]
     svg = charts.days_chart(days, "t <", "w &")
-    assert svg.count('class="all"') == 89
-    assert svg.count('class="below"') <= 9
+    assert svg.count('class="hatched"') == 89
+    assert svg.count('class="below"') <= 7
     assert "t &lt;" in svg and "w &amp;" in svg
     assert ">100</text>" in svg
 
