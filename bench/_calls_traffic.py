@@ -180,7 +180,7 @@ class Model:
         if tick == 0:
             self.chunks, self.turn_first = 0, self.way.number
         self.tick += 1
-        if tick in SAID:
+        if self.world.words and tick in SAID:
             self.say({"serverContent": {"inputTranscription": {"text": SAID[tick]}}})
         if tick == TURN_COMPLETE:
             self.say({"serverContent": {"turnComplete": True}})
@@ -200,7 +200,7 @@ class Model:
         if self.chunks * 40 == self.world.lead_ms:
             self.ready_at = now
         self.wire.transport.write(frame(BINARY, _AUDIO_BEFORE + base64.b64encode(pcm) + _AUDIO_AFTER))
-        if self.chunks % 12 == 0:
+        if self.world.words and self.chunks % 12 == 0:
             word = ANSWERS[self._piece % len(ANSWERS)]
             self._piece += 1
             self.say({"serverContent": {"outputTranscription": {"text": word}}})
@@ -269,8 +269,9 @@ class World:
 
     PHASES = 20
 
-    def __init__(self, *, paced: bool) -> None:
+    def __init__(self, *, paced: bool, words: bool = True) -> None:
         bridge = BridgeSettings()
+        self.words = words
         self.paced, self.lead_ms, self.frame_ms = paced, bridge.lead_ms, bridge.frame_ms
         self.counts = Counts()
         self.phases: list[list[Bridge | Model]] = [[] for _ in range(self.PHASES)]
@@ -351,7 +352,7 @@ def lag_ms(before: dict[float, float], after: dict[float, float], share: float) 
 async def main() -> None:
     """Listen as Gemini; then do what is asked for, once."""
     asked = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    world, loop = World(paced=asked["paced"]), asyncio.get_running_loop()
+    world, loop = World(paced=asked["paced"], words=asked["words"]), asyncio.get_running_loop()
     authority = trustme.CA()
     authority.cert_pem.write_to_path(asked["ca"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

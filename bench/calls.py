@@ -4,11 +4,12 @@ Run: make bench ARGS="calls [--calls 50 100 200 300] [--seconds 15] [--rounds 1]
 has one to itself; bridges and model (raw sockets, sound made beforehand) have another. The server is `main.py serve` as
 started by hand, with a SQLite store; the bridges speak mod_audio_fork's dialect, the model Gemini Live's over TLS,
 to the production client. In 9 s of each call the caller speaks 5.8 s, is transcribed twice and asks for an appointment;
-the model speaks 8 s, sent 1.25 times as fast as it is played; then comes an analysis. The relay passes on each message
-as it comes, without understanding, pacing or timers; it sends 40 ms up like ours. Latency is what comes on top of what
-is meant: up from the frame that completes a chunk, down from the instant at which playout means to send a frame (the
-relay: from when it was sent). Lag is an upper bound, looked at ten times a second. Some of all this is the bench's own
-lateness, which is told beside.
+the model speaks 8 s, sent 1.25 times as fast as it is played; then comes an analysis. "voice" is ours with a model that
+transcribes nothing, so that nothing is understood; "loop" is the share of the event loop's thread. The relay passes on
+each message as it comes, without understanding, pacing or timers; it sends 40 ms up like ours. Latency is what comes on
+top of what is meant: up from the frame that completes a chunk, down from the instant at which playout means to send a
+frame (the relay: from when it was sent). Lag is an upper bound, looked at ten times a second. Some of all this is the
+bench's own lateness, which is told beside.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ from storage.settings import StorageSettings
 ROOT = Path(__file__).parents[1]
 MOST_TIMES, MOST_LATENCY_MS, AT = 2.0, 20.0, 200
 CYCLE_S, WARM_S = 9.0, 10.0
-KINDS = ("ours", "relay")
+KINDS = ("ours", "voice", "relay")
+_WIDTH = 132
+_COLUMNS = (
+    "calls", "server", "core %", "loop %", "a call %", "× relay", "up p50", "p99", "down p50", "p99", "lag p99",
+    "frames", "lost", "spoilt", "bench %", "bench p99",
+)  # fmt: skip
 _ADDRESS = re.compile(r"https?://127\.0\.0\.1:\d+")
 _SETTINGS = ("VBS_", "GEMINI_API_KEY", "DATABASE_URL", "JOURNAL_KEY", "BRIDGE_TOKENS")
 
@@ -48,9 +54,10 @@ def measured(kind: str, calls: int, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder, ExitStack() as stack:
         ca, log = f"{folder}/ca.pem", stack.enter_context(Path(folder, "log").open("wb"))
         traffic = stack.enter_context(started(["-m", "bench._calls_traffic"], {}, traffic_core, log))
-        tell(traffic, {"paced": kind == "ours", "ca": ca})
+        bare = kind == "relay"
+        tell(traffic, {"paced": not bare, "words": kind == "ours", "ca": ca})
         model = address_from(traffic)
-        command, environment = ours(folder, model, ca) if kind == "ours" else relay(model, ca)
+        command, environment = relay(model, ca) if bare else ours(folder, model, ca)
         server = stack.enter_context(started(command, environment, server_core, log))
         url = address_from(server)
         times = {"seconds": seconds, "apart_s": CYCLE_S / calls, "warm_s": WARM_S}
@@ -148,21 +155,10 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
-    console, table = Console(), Table(title="both sides speaking, one core for the server; times in ms")
-    for column in (
-        "calls",
-        "server",
-        "core %",
-        "a call %",
-        "× relay",
-        "up p50",
-        "p99",
-        "down p50",
-        "p99",
-        "lag p99",
-    ):
-        table.add_column(column, justify="right")
-    for column in ("frames", "lost", "spoilt", "bench core %", "bench late p99"):
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    table = Table(title="both sides speaking, one core for the server; times in ms")
+    for column in _COLUMNS:
         table.add_column(column, justify="right")
     failed = False
     for calls in asked.calls:
@@ -175,7 +171,8 @@ def main(arguments: list[str]) -> int:
         for kind, found in told.items():
             times = found["cpu"] / told["relay"]["cpu"]
             table.add_row(
-                str(calls), kind, f"{found['cpu']:.0%}", f"{found['cpu'] / calls:.2%}", f"{times:.2f}",
+                str(calls), kind, f"{found['cpu']:.0%}", f"{found['loop_cpu']:.0%}",
+                f"{found['cpu'] / calls:.2%}", f"{times:.2f}",
                 *(f"{each:.1f}" for each in (*found["up"], *found["down"], found["lag_p99"])),
                 f"{found['frames']:,}", str(found["lost"]), str(found["spoilt"]),
                 f"{found['generator_cpu']:.0%}", f"{found['generator_late'][1]:.1f}",

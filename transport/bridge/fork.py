@@ -67,6 +67,6 @@ def without_markers(pcm: bytes) -> bytes:
     """`pcm` (PCM16 LE) with every sample -1 replaced by 0."""
     if b"\xff\xff" not in pcm:
         return pcm
-    samples = np.frombuffer(pcm, dtype="<i2").copy()
-    samples[samples == -1] = 0
-    return samples.tobytes()
+    samples = np.frombuffer(pcm, dtype="<i2")
+    marked = samples == -1
+    return np.where(marked, 0, samples).astype("<i2").tobytes() if marked.any() else pcm
