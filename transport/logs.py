@@ -90,10 +90,10 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and below it what was raised."""
-        ids = [getattr(record, name, None) for name in ("call", "conversation")]
-        named = " ".join(each for each in ids if each)
+        message, ids = record.getMessage(), [getattr(record, name, None) for name in ("call", "conversation")]
+        named = " ".join(each for each in ids if each and each not in message)
         head = f"{self.formatTime(record)} {record.levelname} {record.name}:"
-        line = f"{head} [{named}] {record.getMessage()}" if named else f"{head} {record.getMessage()}"
+        line = f"{head} [{named}] {message}" if named else f"{head} {message}"
         return f"{line}\n{_without_words(record.exc_info)}" if record.exc_info else line
 
 

@@ -109,12 +109,15 @@ async def test_a_line_of_text_shows_the_call(as_text: Log) -> None:
     OURS.info("of no call")
     await asyncio.create_task(call(1))
     await asyncio.create_task(call(2, stored=False))
+    log_as("c-3")
+    OURS.info("call c-3: over")
     assert [line.partition(" INFO ")[2] for line in as_text.text.splitlines()] == [
         "transport.somewhere: of no call",
         "transport.somewhere: [c-1] begins",
         "transport.somewhere: [c-1 id-1] beside",
         "transport.somewhere: [c-2] begins",
         "transport.somewhere: [c-2] beside",
+        "transport.somewhere: call c-3: over",
     ]
 
 
