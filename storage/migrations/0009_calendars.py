@@ -46,4 +46,4 @@ def up(migrator: Any, db: Any) -> None:
             constraints = (pw.Check("end_at > start_at"),)
 
     db.create_tables([CalendarView, BusyTime])
-    db.execute_sql("CREATE INDEX calendar_tasks_dead ON calendar_outbox (event_id) WHERE dead")
+    db.execute_sql('CREATE INDEX "calendar_tasks_dead" ON "calendar_outbox" ("event_id") WHERE dead')
