@@ -4,9 +4,9 @@ Four reads, each of the period alone: calls by the hour (calls_by_start), how fa
 (entries_by_time: one pass each), and the turns of the last calls by their keys. The plans on Postgres 18
 with 100,000 calls of a year (`make bench ARGS=pages`):
 
-calls by hour     HashAggregate → Index Scan using calls_by_start, Index Cond on started_at
-how far           HashAggregate → HashAggregate (by call) → Bitmap Heap Scan on transitions ← entries_by_time
-decided           HashAggregate → Bitmap Heap Scan on transitions ← entries_by_time
+calls by hour     HashAggregate → Index Only Scan using calls_by_outcome, Index Cond on started_at
+how far           HashAggregate → HashAggregate (by call) → Index Only Scan using entries_by_time
+decided           HashAggregate → Index Only Scan using entries_by_time: that index holds all that is counted
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ ARGS=pages`):
 
 by time, or by nothing
     Limit → Index Scan Backward using entries_by_time on transitions, with the place of the last page in Index Cond
-by rule, by outcome, by guard
-    Limit → Incremental Sort (Presorted Key: recorded_at) → Index Scan Backward using entries_by_rule, …_by_outcome,
-    …_by_guard: only as many entries are read as a page shows, and those of the same millisecond as its last
+by rule, by guard, by a rare outcome
+    Limit → Incremental Sort (Presorted Key: recorded_at) → Index Scan Backward using entries_by_rule, …_by_guard,
+    …_by_outcome: only as many entries are read as a page shows, and those of the same millisecond as its last
 of one call
     Sort → Index Scan using transitions_pkey: a call has few
 

@@ -92,10 +92,10 @@ async def page(page_as: PageAs) -> Page:
 async def seeded(database: Database) -> dict[str, str]:
     """The ids of the calls: booked, moved, cancelled, lead, none, interrupted, running, from old to new; and of the
     booking of the first."""
-    return await database.run(_seed)
+    return await database.run(seed)
 
 
-def _seed() -> dict[str, str]:
+def seed() -> dict[str, str]:
     marco = people.add_consultant("Marco Rossi")
     ada = people.add_client("Ada Bianchi", "+393401111111", consultant_id=marco)
     made = {

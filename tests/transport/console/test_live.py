@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientTimeout, web
@@ -14,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from storage import calls, journal
 from storage.call_signs import sign_of_list, signs_of
 from storage.database import Database
-from tests.transport.console.conftest import ADMIN, NOW, Page, Somebody, Spoken
+from tests.transport.console.conftest import ADMIN, NOW, Page, Somebody, Spoken, seed
 from transport.console import live
 from transport.console.routes import add_console
 
@@ -174,3 +176,32 @@ async def test_a_consultants_list_changes_with_their_own_calls_only(
 ) -> None:
     assert await database.run(lambda: sign_of_list(2)) == frozenset()
     assert await database.run(lambda: sign_of_list(1)) == await database.run(sign_of_list)
+
+
+ELSEWHERE = """
+import sys
+from datetime import datetime
+from storage import calls
+from storage.database import Database
+with Database(sys.argv[1]) as database:
+    now = datetime.fromisoformat(sys.argv[3])
+    database.run_blocking(lambda: calls.finish_call(sys.argv[2], now=now, reason="hangup"))
+"""
+
+
+async def test_a_call_on_another_server_process_is_followed_too(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/store.db"
+    with Database(address) as database:
+        database.migrate()
+        call_id = (await database.run(seed))["running"]
+        app = web.Application()
+        add_console(app, database, Somebody(ADMIN), look_s=0.02)
+        async with (
+            TestClient(TestServer(app)) as client,
+            following(client, f"/chiamate/{call_id}/diretta") as told,
+        ):
+            assert await told() == live.CHANGED
+            command = [sys.executable, "-c", ELSEWHERE, address, call_id, AT.isoformat()]
+            other = await asyncio.create_subprocess_exec(*command)
+            assert await told() == live.OVER
+            assert await other.wait() == 0
