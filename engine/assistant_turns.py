@@ -14,6 +14,7 @@ from engine.turns import Turn
 
 _BYTES_PER_MS = 48  # PCM16 mono at 24 kHz
 _LOOSE_WORDS = timedelta(seconds=1)
+_WORDS_ALONE = timedelta(seconds=3)
 
 
 class Listener(Protocol):
@@ -55,6 +56,7 @@ class AssistantTurns:
         self._prompted = True  # the caller or we gave the model reason to speak since its last turn began
         self._loose: list[str] = []  # words after a turn: its rest, or the beginning of the next
         self._loose_since: datetime | None = None
+        self._mute_since: datetime | None = None  # when a turn began with words, as long as it has no audio
         self._dropping_until: datetime | None = None  # audio of an interrupted turn may still come until then
         self._unfinished: list[AssistantSpeech] = []  # neither played whole nor cut off yet
         self._sampled: dict[int, float] = {}
@@ -83,7 +85,7 @@ class AssistantTurns:
         """PCM16 LE mono at 24 kHz."""
         if self._stopped or (self._dropping_until is not None and now < self._dropping_until):
             return
-        self._dropping_until = None
+        self._dropping_until = self._mute_since = None
         self._replays.over()
         speech = self._current
         if speech is None or speech.generated:
@@ -104,6 +106,7 @@ class AssistantTurns:
             if self._stopped or not text.strip():
                 return
             speech = self._begin()
+            self._mute_since = now
         self._add_words(speech, text)
 
     def interrupted(self, now: datetime) -> bool:
@@ -168,9 +171,19 @@ class AssistantTurns:
                 self._sampled[speech.number] = played
 
     def settle(self, now: datetime) -> None:
-        """Words without audio are the rest of what was said last, once none has come with them for a while."""
+        """Words without audio are the rest of what was said last, once none has come with them for a while.
+
+        A turn of words alone ends then too: nobody has heard it, and nobody waits for its end.
+        """
         if self._loose_since is not None and now - self._loose_since >= _LOOSE_WORDS:
             self._settle_loose_words()
+        silent = self._current
+        if self._mute_since is not None and now - self._mute_since >= _WORDS_ALONE:
+            self._mute_since = None
+            if silent is not None and not silent.done and not silent.audio_ms:
+                self._last, self._current = silent, None
+                self._cut(silent, now)
+                self._listener.assistant_ended(silent.turn(), cut=False)
 
     def stop(self, now: datetime) -> None:
         """The call is over: what is being played is heard no further."""

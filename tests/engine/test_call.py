@@ -994,6 +994,20 @@ async def test_the_same_words_after_a_turn_of_the_assistant_are_new(scene: Scene
     assert last.began_at is not None
 
 
+async def test_words_without_audio_do_not_keep_the_model_from_being_reminded(scene: Scene) -> None:
+    """As a replay of what never reached us: nobody has heard them, and no end of their turn comes."""
+    await scene.says(READBACK, 1000)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.5)
+    await scene.signal(CallerWords("sì", finished=True), ResumptionHandle("h1"), GONE)
+    await scene.signal(AssistantWords("Un attimo, "), AssistantWords("verifico."))
+    await scene.clock.advance(2.5)
+    assert scene.model.notices == []
+    await scene.clock.advance(1)
+    assert [text for _, text in scene.model.notices] == ["recap of 3"]
+    assert scene.call.turns[-1].heard == ""
+
+
 async def test_a_notice_lost_with_its_connection_is_told_again_once(scene: Scene) -> None:
     scene.supervisor.answers = [AnalysisResult(notices=("Prenotato.",))]
     await scene.says(READBACK, 1000)
