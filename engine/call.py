@@ -603,7 +603,9 @@ class Call:
             self._unheard_told, self._carried_over = unheard, False
             known = {turn.number: turn for turn in self._transcript}
             self._new -= {turn.number for turn in turns if known.get(turn.number) == turn}
-        self._notices.add(() if call_over else result.notices, command=result.command, stays=result.stays)
+        if not self._left:  # else nobody is there to be told
+            told = () if call_over else result.notices
+            self._notices.add(told, command=result.command, stays=result.stays)
         return not result.again
 
     async def _record(self) -> None:

@@ -35,6 +35,10 @@ class Notices:
     def add(self, notices: Sequence[str], *, command: Command | None = None, stays: bool = False) -> None:
         """Tell these, in order, then carry out `command`; with `stays` an earlier one is not carried out."""
         self._waiting.extend(notices)
+        if self._waiting:
+            self._link.something_to_tell = (
+                True  # at once: what it brings up by itself would be taken for the answer
+            )
         self._command = command or (None if stays else self._command)
         if self._waiting or self._command:
             self._arrived.set()

@@ -87,6 +87,23 @@ async def test_what_was_said_just_before_is_still_understood_as_in_a_call_that_g
     assert [turn.text for turn in scene.recorded] == [READBACK, "sì"]
 
 
+async def test_what_comes_of_it_is_not_told_to_a_model_that_nobody_hears(scene: Scene) -> None:
+    await scene.says(READBACK, 1000)
+    await scene.hears(20)
+    await scene.clock.advance(1.2)
+    await scene.speaks(0.4)
+    scene.supervisor.answers = [AnalysisResult(notices=("È prenotato.",))]
+
+    async def slowly() -> None:
+        await scene.clock.sleep(1)
+
+    await breaks(scene)
+    scene.supervisor.takes = slowly
+    await scene.signal(CallerWords("sì", finished=True))
+    await scene.over(4)
+    assert scene.supervisor.answers == [] and scene.model.notices == []
+
+
 async def test_words_that_never_come_are_not_waited_for_by_who_comes_back_and_count_as_unheard(
     scene: Scene,
 ) -> None:
@@ -209,10 +226,10 @@ async def test_an_analysis_of_it_that_has_to_be_repeated_still_knows_that() -> N
     await scene.close()
 
 
-async def test_what_must_be_told_again_is_told_with_the_call_so_far() -> None:
+async def test_what_must_be_told_again_is_told_first_and_alone() -> None:
     scene = await resumed(notices=("È prenotato.",))
     await scene.clock.advance(0.5)
-    assert [text for _, text in scene.model.notices] == ["recap of 4", "È prenotato."]
+    assert [text for _, text in scene.model.notices] == ["È prenotato."]
     await scene.close()
 
 
