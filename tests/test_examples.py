@@ -31,7 +31,9 @@ from tests.dialogues import (
 )
 
 NAMES = [name_of(path) for path in EXAMPLES]
-RULE_IDS = [rule.id for rule in shipped().decisions]
+# A written dialogue has no calendar; tests/calls/test_calendars.py plays what comes of one.
+OF_A_CALENDAR = {"link_pronto"}
+RULE_IDS = [rule.id for rule in shipped().decisions if rule.id not in OF_A_CALENDAR]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=NAMES)
