@@ -28,6 +28,7 @@ from bench.calls import address_from, cores, ours, started, tell
 FIRST_S = 120.0
 MOST_QUIET_S = 90.0  # until the last call is over: a lost one is waited for
 MOST_GROWTH_MB = 8.0
+_GIVEN_UP = "the live model is given up"  # as it has to be, after a close with 1008 or too many others
 
 
 def ask(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -94,8 +95,8 @@ def main(arguments: list[str]) -> int:
     console.print(f"kinds of objects that became most: {grown.most_common(8)}", highlight=False)
     left = Counter(after["names"]) - Counter(before["names"])
     console.print(f"tasks left behind: {dict(left) or 'none'}", highlight=False)
-    errors = [line for line in complaints.splitlines() if " ERROR " in line]
-    console.print(f"errors in the log: {len(errors)} {errors[:3]}", highlight=False)
+    errors = [line for line in complaints.splitlines() if " ERROR " in line and _GIVEN_UP not in line]
+    console.print(f"other errors in the log: {len(errors)} {errors[:3]}", highlight=False)
     failed = (
         growth > MOST_GROWTH_MB or after["tasks"] > before["tasks"] or after["sockets"] > before["sockets"]
     )
