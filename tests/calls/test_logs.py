@@ -16,7 +16,10 @@ from transport.simulation.caller import SimulatedCaller
 from transport.simulation.scenarios import seed_demo
 
 _CLIENT_AND_LEAD = ("A", "B")
-_PERSONAL = re.compile(r"bianchi|mario|rossi|anonymous|gmail|@|chiocciola|\d{6}|\+39", re.IGNORECASE)
+# Digits in a row, but not those of a hash.
+_PERSONAL = re.compile(
+    r"bianchi|mario|rossi|anonymous|gmail|@|chiocciola|(?<![0-9a-f])\d{6,}(?![0-9a-f])|\+39", re.IGNORECASE
+)
 _SHORT = 6  # letters; a shorter word may be one of our own
 
 
