@@ -323,7 +323,7 @@ def _plans() -> None:
         ("journal by outcome", lambda: journal_search.search(EntryFilter(outcome="nessuno"), 26, place)),
         ("journal by guard", lambda: journal_search.search(EntryFilter(guard="slot_held"), 26, place)),
         ("journal of a call", lambda: journal_search.search(EntryFilter(call_id=row[0]), 26)),
-        ("figures", lambda: figures.figures(last - timedelta(days=29), last, rome)),
+        ("figures", lambda: [part() for part in figures.parts(last - timedelta(days=29), last, rome)]),
         ("rules fired", lambda: figures.rules_fired(NOW - timedelta(days=30))),
     )
     for name, read in asked:

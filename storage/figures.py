@@ -12,7 +12,7 @@ decided           HashAggregate → Index Only Scan using entries_by_time: that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -67,23 +67,40 @@ class Figures:
         return self.calls - self.outcomes.get(None, 0)
 
 
-def figures(first: date, last: date, zone: ZoneInfo, *, consultant_id: int | None = None) -> Figures:
-    """The figures of the local days `first` to `last`, both inclusive; with `consultant_id` of their calls alone."""
+Part = tuple[str, Any]
+
+
+def parts(
+    first: date, last: date, zone: ZoneInfo, *, consultant_id: int | None = None
+) -> tuple[Callable[[], Part], ...]:
+    """The reads that make the figures of the local days `first` to `last`, both inclusive; with `consultant_id` of
+    their calls alone. Each is work of its own, so that a database with several connections does them side by side."""
     frm, to = _begin(first, zone), _begin(last + timedelta(days=1), zone)
-    by_hour = _calls_by_hour(frm, to, consultant_id)
-    events, guards, refusals, notices = _decided(frm, to, consultant_id)
+    return (
+        lambda: ("by_hour", _calls_by_hour(frm, to, consultant_id)),
+        lambda: ("decided", _decided(frm, to, consultant_id)),
+        lambda: ("came", _came(frm, to, consultant_id)),
+        lambda: ("answers_s", _answers(frm, to, consultant_id)),
+    )
+
+
+def assembled(read: Iterable[Part], first: date, last: date, zone: ZoneInfo) -> Figures:
+    """The figures that those reads have found."""
+    found = dict(read)
+    events, guards, refusals, notices = found["decided"]
     outcomes: Counter[str | None] = Counter()
-    for _, outcome, count in by_hour:
+    for _, outcome, count in found["by_hour"]:
         outcomes[outcome] += count
+    calls, came = sum(outcomes.values()), found["came"]
     return Figures(
-        days=tuple(_days(first, last, zone, by_hour)),
+        days=tuple(_days(first, last, zone, found["by_hour"])),
         outcomes=outcomes,
-        reached=_reached(frm, to, consultant_id, sum(outcomes.values())),
+        reached={stage: calls if not place else _at_least(came, place) for place, stage in enumerate(WAY)},
         events=events,
         guards=guards,
         refusals=refusals,
         notices=notices,
-        answers_s=_answers(frm, to, consultant_id),
+        answers_s=found["answers_s"],
     )
 
 
@@ -126,8 +143,8 @@ def _days(
     ]
 
 
-def _reached(frm: datetime, to: datetime, consultant_id: int | None, calls: int) -> dict[str, int]:
-    """Each call counts once, by the furthest stage it ever came to."""
+def _came(frm: datetime, to: datetime, consultant_id: int | None) -> dict[int, int]:
+    """How many calls came just so far, by the place of the furthest stage that each ever came to."""
     rank = pw.Case(
         Transition.target, [(stage, pw.SQL(str(place))) for place, stage in enumerate(WAY)], pw.SQL("0")
     )
@@ -135,8 +152,7 @@ def _reached(frm: datetime, to: datetime, consultant_id: int | None, calls: int)
         Transition.call
     )
     rows = pw.Select([furthest], [furthest.c.place, pw.fn.COUNT(pw.SQL("1"))]).group_by(furthest.c.place)
-    came = {int(place): count for place, count in rows.bind(Transition._meta.database).tuples()}
-    return {stage: calls if not place else _at_least(came, place) for place, stage in enumerate(WAY)}
+    return {int(place): count for place, count in rows.bind(Transition._meta.database).tuples()}
 
 
 def _at_least(came: Mapping[int, int], place: int) -> int:

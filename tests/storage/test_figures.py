@@ -8,13 +8,17 @@ from zoneinfo import ZoneInfo
 
 from engine.turns import Speaker, Turn
 from storage import calls, journal, people
-from storage.figures import figures, rules_fired
+from storage.figures import Figures, assembled, parts, rules_fired
 from storage.results import Booking
 from tests.storage.playground import NOW, Store
 from tests.storage.test_calls import open_call
 
 ROME = ZoneInfo("Europe/Rome")
 TODAY = date(2026, 2, 9)
+
+
+def figures(store: Store, first: date, last: date, **given: Any) -> Figures:
+    return assembled([store.do(part) for part in parts(first, last, ROME, **given)], first, last, ROME)
 
 
 def entry(store: Store, call_id: str, event: str | None, to: str | None = None, **more: Any) -> None:
@@ -51,7 +55,7 @@ def test_figures_of_some_days(store: Store) -> None:
     late = open_call(store, consultant_id=other)
     entry(store, late, "interesse", "raccolta_dati")
 
-    found = store.do(figures, TODAY - timedelta(days=1), TODAY + timedelta(days=1), ROME)
+    found = figures(store, TODAY - timedelta(days=1), TODAY + timedelta(days=1))
     assert [(each.calls, each.done) for each in found.days] == [(0, 0), (3, 1), (1, 0)]
     assert (found.calls, found.done) == (4, 1)
     assert found.outcomes == {"creato": 1, None: 3}
@@ -61,9 +65,9 @@ def test_figures_of_some_days(store: Store) -> None:
     assert found.notices == {"manca_un_dato": 2, "riepiloga": 1}
     assert found.answers_s == (1.5,)
 
-    theirs = store.do(figures, TODAY, TODAY + timedelta(days=1), ROME, consultant_id=other)
+    theirs = figures(store, TODAY, TODAY + timedelta(days=1), consultant_id=other)
     assert (theirs.calls, theirs.reached["raccolta_dati"], theirs.events) == (1, 1, {"interesse": 1})
-    nothing = store.do(figures, TODAY - timedelta(days=9), TODAY - timedelta(days=8), ROME)
+    nothing = figures(store, TODAY - timedelta(days=9), TODAY - timedelta(days=8))
     assert (nothing.calls, nothing.reached["nessun_intento"], nothing.answers_s) == (0, 0, ())
 
 
@@ -80,5 +84,5 @@ def test_days_are_local_also_where_the_clock_changes(store: Store) -> None:
     for day, hour in ((28, 22), (28, 23), (29, 21), (29, 22)):
         store.now = NOW.replace(month=3, day=day, hour=hour, minute=59)
         open_call(store)
-    found = store.do(figures, date(2026, 3, 28), date(2026, 3, 30), ROME)
+    found = figures(store, date(2026, 3, 28), date(2026, 3, 30))
     assert [each.calls for each in found.days] == [1, 2, 1]

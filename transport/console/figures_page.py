@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from storage import people
 from storage.database import Database
-from storage.figures import WAY, Figures, figures
+from storage.figures import WAY, Figures, assembled, parts
 from transport.console import charts, wording
 from transport.console.access import VIEWER, Role, requires
 from transport.console.page import page
@@ -50,16 +51,16 @@ class FiguresPage:
         first = last - timedelta(days=period - 1)
         own = None if viewer.may(Role.ANALISTA, Role.REVISORE) else viewer.consultant_id
 
-        def read() -> tuple[Figures, str | None]:
-            known = None if own is None else people.consultant(own)
-            return figures(first, last, _ZONE, consultant_id=own), known.name if known else None
-
-        found, name = await self._database.run(read)
+        read = parts(first, last, _ZONE, consultant_id=own)
+        found = assembled(
+            await asyncio.gather(*(self._database.run(part) for part in read)), first, last, _ZONE
+        )
+        known = None if own is None else await self._database.run(lambda: people.consultant(own))
         context = {
             "period": period,
             "periods": PERIODS,
             "found": found,
-            "name": name,
+            "name": known.name if known else None,
             "first": first,
             "last": last,
             "cards": _cards(found),
