@@ -75,24 +75,27 @@ SESSION: web.RequestKey[int] = web.RequestKey("session", int)
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a route asks: one of `roles`, or with `anybody` nothing. `live` routes stream and are no navigation."""
+    """What a route asks: one of `roles`, or with `anybody` nothing. `live` routes stream and are no navigation; only
+    with `files` a form may bring files."""
 
     roles: frozenset[Role] = frozenset()
     anybody: bool = False
     live: bool = False
+    files: bool = False
 
 
 H = TypeVar("H", bound=Callable[..., Any])
 
 
-def requires(*roles: Role, live: bool = False) -> Callable[[H], H]:
+def requires(*roles: Role, live: bool = False, files: bool = False) -> Callable[[H], H]:
     """Declare who may use the decorated handler; an amministratore always may. Without a declaration nobody may.
 
     `live`: a WebSocket or a stream of events; it must be asked for by a page of ours (see `same_origin`).
+    `files`: its form may bring some.
     """
 
     def declare(handler: H) -> H:
-        setattr(handler, _NEEDS, Needs(frozenset(roles) | {Role.AMMINISTRATORE}, live=live))
+        setattr(handler, _NEEDS, Needs(frozenset(roles) | {Role.AMMINISTRATORE}, live=live, files=files))
         return handler
 
     return declare

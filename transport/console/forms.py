@@ -12,13 +12,12 @@ import re
 import secrets
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from transport.console import cookies
+from transport.console.form_reading import can_be_read
 
 FIELD = "modulo"
 HEADER = "X-Form-Token"
-NUL = "\0"  # which Postgres takes in no text, and nobody types
 
 _COOKIE = "modulo"
 _SECRET: web.RequestKey[str] = web.RequestKey("form secret", str)
@@ -36,18 +35,11 @@ def token(request: web.Request) -> str:
     return hmac.new(_secret(request).encode(), b"form", hashlib.sha256).hexdigest()
 
 
-async def is_ours(request: web.Request) -> bool:
+async def is_ours(request: web.Request, *, files: bool = False) -> bool:
     """Whether a request that acts bears the token of its own browser, in a form that can be read."""
-    try:
-        fields = await request.post()
-    except (
-        ValueError,
-        LookupError,
-        HttpProcessingError,
-    ):  # no boundary, no such charset, no headers of a part
+    if not await can_be_read(request, files=files):
         return False
-    if any(isinstance(value, str) and NUL in value for value in fields.values()):
-        return False
+    fields = await request.post()
     given = request.headers.get(HEADER) or fields.get(FIELD)
     if not isinstance(given, str) or not given.isascii():
         return False

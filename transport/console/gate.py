@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from storage.errors import StoreUnavailable
 from transport.console import forms
 from transport.console.access import VIEWER, Viewer, is_own_way, needs_of
+from transport.console.form_reading import NUL
 from transport.console.page import page
 from transport.console.same_origin import is_from_here, names_this_machine
 
@@ -69,7 +70,7 @@ class Gate:
                 "a page was asked for under a name that is not this machine's: see console.public_url"
             )
             raise web.HTTPForbidden
-        if forms.NUL in request.path or any(forms.NUL in value for value in request.query.values()):
+        if NUL in request.path or any(NUL in value for value in request.query.values()):
             raise web.HTTPBadRequest
         needs = needs_of(request.match_info.handler)
         if needs is None:
@@ -87,7 +88,7 @@ class Gate:
             return _to_sign_in(request, acts=acts, streams=needs.live or upgrade)
         if viewer is not None and not needs.anybody and needs.roles.isdisjoint(viewer.roles):
             return page(request, "denied.html", {}, status=403)
-        if acts and not await forms.is_ours(request):
+        if acts and not await forms.is_ours(request, files=needs.files):
             return page(request, "stale.html", {}, status=403)
         return await handler(request)
 

@@ -101,7 +101,7 @@ class RulesPages:
         """What the last edit that was tried would change, and the form to try another."""
         return await self._trial(request)
 
-    @requires(Role.ANALISTA)
+    @requires(Role.ANALISTA, files=True)
     async def try_edit(self, request: web.Request) -> web.Response:
         """Check the files that were given, and decide the last calls again under them if they can be used."""
         newest = await self._database.run(lambda: rulesets.changes(1))

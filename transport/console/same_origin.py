@@ -25,10 +25,10 @@ def is_from_here(request: web.Request, public_url: str = "") -> bool:
 def names_this_machine(request: web.Request) -> bool:
     """Whether it asks for this machine by its own name: another one that was made to lead here is none, and neither
     is that of a proxy."""
-    host = request.url.host
     try:
+        host = request.url.host
         return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
+    except ValueError:  # neither an address, or not even a name
         return False
 
 

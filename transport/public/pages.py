@@ -25,6 +25,7 @@ from storage.people import ConsultantRecord
 from storage.results import Booking, BookingKind, Hold, Refusal
 from transport.calendar.ics import CONTENT_TYPE, booking_ics
 from transport.console.address import address_of, neighbourhood
+from transport.console.form_reading import can_be_read
 from transport.console.headers import HEADERS
 from transport.console.same_origin import is_from_here
 from transport.public import form, slots
@@ -211,10 +212,8 @@ class PublicPages:
         if known is None:
             return self._problem(request, visit, "missing", 404)
         if request.method == "POST":
-            ours = is_from_here(request, self._public_url) and visit.is_ours(
-                (await request.post()).get(FIELD)
-            )
-            if not ours:
+            ours = is_from_here(request, self._public_url) and await can_be_read(request)
+            if not (ours and visit.is_ours((await request.post()).get(FIELD))):
                 return self._problem(request, visit, "stale", 403, known)
         if self._elsewhere is not None:
             await self._elsewhere.fresh(known.id)

@@ -77,6 +77,28 @@ async def test_what_was_booked_is_saved_in_a_calendar_by_who_booked_it_alone(
         assert secret not in everything
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", "modulo=\xff"),
+        ("application/x-www-form-urlencoded; charset=klingon", "modulo={token}&start={start}"),
+        ("application/x-www-form-urlencoded; charset=punycode", "modulo={token}&start={start}-"),
+        ("application/x-www-form-urlencoded", "modulo={token}&start={start}&more=%00"),
+        ("multipart/form-data", "x"),
+        ("multipart/form-data; boundary=x", "--x\r\nnonsense"),
+    ],
+)
+async def test_a_form_that_no_page_of_ours_sends_holds_nothing(
+    lia: Browser, zeno: Browser, kind: str, body: str
+) -> None:
+    page = await lia.get(PAGE)
+    sent = body.replace("{token}", token(page.text)).replace("{start}", THREE).encode("latin-1")
+    headers = {"Origin": str(lia.client.make_url("/"))[:-1], "Content-Type": kind}
+    async with lia.client.post(f"{PAGE}/tieni", headers=headers, data=sent) as answer:
+        assert answer.status == 403
+    assert THREE in (await zeno.get(PAGE)).text, "nobody holds it"
+
+
 async def test_of_two_browsers_on_one_slot_one_gets_it(
     lia: Browser, zeno: Browser, database: Database
 ) -> None:
