@@ -76,10 +76,15 @@ class Problem(Exception):  # noqa: N818 - named for what it tells
 def invalid(error: ValidationError) -> Problem:
     """A body that does not fit its model; says where and why, not what."""
     errors = [
-        FieldError(pointer="".join(f"/{part}" for part in each["loc"]), detail=each["msg"])
+        FieldError(pointer=_pointer(each["loc"]), detail=each["msg"])
         for each in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return Problem(422, "invalid-body", "The body does not fit its schema: see errors.", errors=errors)
+
+
+def _pointer(place: Sequence[int | str]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
 
 
 def busy(seconds: float, status: int, name: str, detail: str) -> Problem:

@@ -98,6 +98,9 @@ async def test_a_cancellation_that_waits_for_its_yes_stays_in_the_flow(shop: Sho
         ({"messageId": ""}, 422, "invalid-body"),
         ({"unknown": 1}, 422, "invalid-body"),
         ({"message_id": "m2"}, 422, "invalid-body"),
+        ({"messageId": "a\0b"}, 422, "invalid-body"),
+        ({"text": "a\0b"}, 422, "invalid-body"),
+        ({"a/b~c": 1}, 422, "invalid-body"),
     ],
 )
 async def test_what_cannot_be_taken(shop: Shop, given: dict[str, object], status: int, problem: str) -> None:
@@ -106,7 +109,8 @@ async def test_what_cannot_be_taken(shop: Shop, given: dict[str, object], status
     assert (told, answer["status"]) == (status, status)
     assert answer["type"] == f"urn:voice-booking-supervisor:problem:{problem}"
     if problem == "invalid-body":
-        assert [each["pointer"] for each in answer["errors"]] == [f"/{next(iter(given))}"]
+        escaped = next(iter(given)).replace("~", "~0").replace("/", "~1")
+        assert [each["pointer"] for each in answer["errors"]] == [f"/{escaped}"]
 
 
 async def test_a_conversation_stays_who_it_is(shop: Shop) -> None:

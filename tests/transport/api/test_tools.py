@@ -290,6 +290,8 @@ async def test_what_the_tools_did_is_in_the_journal(shop: Shop, database: Databa
         ("proposeBooking", {"start": WEDNESDAY, "clientId": 2}),
         ("getAvailableSlots", {"fromDate": "11/02/2026"}),
         ("getMyBookings", {"client": 1}),
+        ("cancelBooking", {"bookingId": "a\0b"}),
+        ("confirmBooking", {"notes": "a\0b"}),
     ],
 )
 async def test_arguments_that_do_not_fit_are_told_where(
