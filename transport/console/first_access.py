@@ -39,10 +39,7 @@ class FirstAccess:
     @anybody
     async def form(self, request: web.Request) -> web.Response:
         """The form; looking at it does not use the link up."""
-        key = request.match_info["key"]
-        if not await self._sessions.database.run(
-            lambda: sessions.first_link_holds(key, now=self._sessions.now())
-        ):
+        if not await self._holds(request.match_info["key"]):
             return page(request, "first_access_over.html", {}, status=404)
         return page(request, "first_access.html", {"name": "", "problem": None})
 
@@ -56,6 +53,8 @@ class FirstAccess:
             shown = {"name": name, "problem": TEXTS["password_problems"][problem]}
             return page(request, "first_access.html", shown, status=422)
 
+        if not await self._holds(key):  # asked first: a hash is dear, and who guesses links gets none
+            return page(request, "first_access_over.html", {}, status=404)
         weak = weakness(password, name)
         if weak is not None or password != again:
             return refused(weak or "differ")
@@ -82,3 +81,7 @@ class FirstAccess:
         self._sessions.give(request, response, made[1])
         self._lockout.know(request, response, made[0])
         return response
+
+    async def _holds(self, key: str) -> bool:
+        now = self._sessions.now()
+        return await self._sessions.database.run(lambda: sessions.first_link_holds(key, now=now))

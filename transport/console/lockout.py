@@ -8,6 +8,7 @@ makes others wait, and not the user at their own desk.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from transport.console.settings import ConsoleSettings
 _COOKIE = "noto"
 _KEPT_S = 365 * 86400
 _SALT = b"console"
+_NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _PLACE_TIMES = 4  # many people share an address
 
 
@@ -71,7 +73,7 @@ class Lockout:
         """What the browser is known by, when the user has signed in there before."""
         whose, _, rest = (cookies.read(request, _COOKIE) or "").partition(".")
         nonce, _, signature = rest.partition(".")
-        if whose != str(user_id) or not signature.isascii():
+        if whose != str(user_id) or not _NONCE.fullmatch(nonce) or not signature.isascii():
             return None
         return nonce if hmac.compare_digest(signature, self._signature(user_id, nonce)) else None
 

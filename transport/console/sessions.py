@@ -56,7 +56,8 @@ class Sessions:
 
     def place(self, request: web.Request) -> From:
         """Where a session would begin that this request asks for."""
-        browser = request.headers.get("User-Agent", "")
+        given = request.headers.get("User-Agent", "")
+        browser = given.encode("utf-8", "replace").decode()  # a header may hold bytes that are no text
         return From(address_of(request, self.settings.trusted), browser, self._key(request))
 
     def begin(self, user_id: int, place: From) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientResponse, DummyCookieJar, web
@@ -222,6 +224,28 @@ async def test_a_page_that_asks_by_itself_does_not_keep_one_signed_in(house: Hou
         assert answered.status == expected
 
 
+async def test_a_browser_may_send_bytes_that_are_no_text(house: House) -> None:
+    user, page = await house.add("ada"), house.browser()
+    token, url = token_of(await (await page.get("/accedi")).text()), page.make_url("/accedi")
+    kept = page.session.cookie_jar.filter_cookies(url)["modulo"].value
+    body = urlencode({"modulo": token, "nome": "ada", "password": SECRET}).encode()
+    lines = [
+        b"POST /accedi HTTP/1.1",
+        b"Host: %b" % url.authority.encode(),
+        b"Origin: %b" % origin(page)["Origin"].encode(),
+        b"User-Agent: Own\xff/1",
+        b"Cookie: modulo=%b; noto=%d.\xff.0" % (kept.encode(), user),
+        b"Content-Type: application/x-www-form-urlencoded",
+        b"Content-Length: %d" % len(body),
+    ]
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"\r\n".join([*lines, b"", body]))
+    assert b" 303 " in await reader.readline()
+    writer.close()
+    (session,) = await house.database.run(lambda: list(UserSession.select()))
+    assert session.browser == "Own?/1"
+
+
 async def test_a_disabled_user_is_out_at_once_and_stays_out(house: House, database: Database) -> None:
     await house.add("Ada")
     await house.add("Bea", Role.REVISORE)
@@ -426,6 +450,23 @@ async def test_the_first_link_holds_for_minutes_and_a_guessed_one_never(house: H
     assert (await page.get(link)).status == 200
     await house.clock.advance(15 * 60)
     assert (await page.get(link)).status == 404
+
+
+async def test_who_guesses_a_first_link_costs_no_hash(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    hash_of = house.passwords.hash
+
+    def watched(password: str) -> str:
+        hashed.append(password)
+        return hash_of(password)
+
+    monkeypatch.setattr(house.passwords, "hash", watched)
+    link, page = await _link(house), house.browser()
+    given = {"nome": "Ada", "password": SECRET, "ancora": SECRET}
+    assert (await post(page, link, "/primo-accesso/" + "x" * 43, **given)).status == 404
+    assert hashed == []
+    assert (await post(page, link, link, **given)).status == 303
+    assert hashed == [SECRET]
 
 
 # --- One's own account --------------------------------------------------------------------------------------
