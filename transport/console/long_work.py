@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -24,12 +25,17 @@ Work = Callable[[Tell], Mapping[str, Any]]
 _TOLD_EVERY_S = 0.5
 
 
+class _Stopped(Exception):  # noqa: N818 - named for what happened
+    """Raised in work that is given up, when it next tells how far it is."""
+
+
 class LongWork:
     """Runs at most one piece of work of a kind at a time on this server."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._beginning: set[str] = set()
 
     def add_to(self, app: web.Application) -> None:
         """Have what runs be given up when the server stops."""
@@ -38,10 +44,14 @@ class LongWork:
     async def start(self, kind: str, by: str, work: Work) -> bool:
         """Begin `work`, unless some of its kind is running here already; `by` is who asks. Returns at once."""
         known = self._running.get(kind)
-        if known is not None and not known.done():
+        if kind in self._beginning or (known is not None and not known.done()):
             return False
         now = self._now()
-        job_id = await self._database.run(lambda: console_jobs.begin(kind, by=by, now=now))
+        self._beginning.add(kind)
+        try:
+            job_id = await self._database.run(lambda: console_jobs.begin(kind, by=by, now=now))
+        finally:
+            self._beginning.discard(kind)
         self._running[kind] = asyncio.create_task(self._run(job_id, kind, work), name=f"console {kind}")
         return True
 
@@ -51,8 +61,11 @@ class LongWork:
 
     async def _run(self, job_id: str, kind: str, work: Work) -> None:
         done = {"seen": 0, "total": None}
+        stopped = threading.Event()
 
         def tell(seen: int, total: int | None) -> None:
+            if stopped.is_set():
+                raise _Stopped
             done.update(seen=seen, total=total)  # read by the loop below, now and then
 
         working = asyncio.create_task(asyncio.to_thread(work, tell))
@@ -70,6 +83,8 @@ class LongWork:
         except Exception as fault:
             log.error("%s on the pages failed: %s", kind, where(fault))
             error = "errore interno"
+        stopped.set()  # nothing else ends a thread, and the process would wait for it
+        await asyncio.gather(working, return_exceptions=True)
         now = self._now()
         await self._database.run(lambda: console_jobs.finish(job_id, result=result, error=error, now=now))
 

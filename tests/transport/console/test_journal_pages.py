@@ -7,6 +7,8 @@ import io
 import re
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
@@ -202,6 +204,45 @@ async def test_work_of_a_kind_is_done_one_at_a_time_and_tells_how_far_it_is(
     await long_work.finished()
     job = await database.run(lambda: console_jobs.job(job.id, now=NOW))
     assert job is not None and job.result == {"done": True} and not job.running
+
+
+async def test_of_two_who_ask_at_once_one_gets_the_work(database: Database) -> None:
+    done = []
+
+    def work(_: Tell) -> Mapping[str, Any]:
+        done.append("once")
+        return {}
+
+    long_work = LongWork(database, lambda: NOW)
+    started = await asyncio.gather(*(long_work.start("x", name, work) for name in ("vera", "ugo")))
+    await long_work.finished()
+    assert (sorted(started), done) == ([False, True], ["once"])
+
+
+async def test_work_ends_with_the_server(database: Database) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    def work(tell: Tell) -> Mapping[str, Any]:
+        begun.set()
+        try:
+            for number in range(500):
+                tell(number, None)
+                time.sleep(0.01)
+        except BaseException:
+            told.set()
+            raise
+        return {}
+
+    app = web.Application()
+    long_work = LongWork(database, lambda: NOW)
+    long_work.add_to(app)
+    app.freeze()
+    assert await long_work.start("x", "vera", work)
+    await asyncio.to_thread(begun.wait)
+    await app.shutdown()
+    assert told.is_set(), "its thread does not go on"
+    job = await database.run(lambda: console_jobs.latest("x", now=NOW))
+    assert job is not None and job.error == "il server si è fermato"
 
 
 async def test_entries_of_chats_are_found_and_lead_to_no_call(
