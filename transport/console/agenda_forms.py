@@ -109,6 +109,15 @@ def read_day(written: str, otherwise: date) -> date:
     return found if 2000 <= found.year <= 2100 else otherwise
 
 
+def read_instant(written: str) -> datetime | None:
+    """The instant that a button says, aware UTC; None for what no button says."""
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo and 2000 <= found.year <= 2100 else None
+
+
 def _number(filled: Filled, name: str, least: int, most: int) -> int:
     written = filled.given.get(name, "").strip()
     if written.isascii() and written.isdigit() and len(written) < 7 and least <= int(written) <= most:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,11 +103,8 @@ class AgendaPages:
     async def move(self, request: web.Request) -> web.Response:
         """Move a booking to one of the free starts."""
         form, now = await request.post(), self._now()
-        try:
-            start = datetime.fromisoformat(str(form.get("inizio", "")))
-        except ValueError:
-            start = None
-        if start is None or start.tzinfo is None:
+        start = agenda_forms.read_instant(str(form.get("inizio", "")))
+        if start is None:
             return await self._booking(request, wording.TEXTS["booking"]["no_start"], 400)
         kind, name = _named(request)
         viewer = request[VIEWER]
@@ -121,7 +118,7 @@ class AgendaPages:
                 name,
                 conversation=f"agenda-{uuid.uuid4().hex}",
                 client_id=known.client_id,
-                start=start.astimezone(UTC),
+                start=start,
                 now=now,
             )
 

@@ -108,6 +108,8 @@ async def test_a_booking_is_moved_to_a_free_start(page: Page, database: Database
         ("2026-02-02T10:00:00+00:00", 409, "già passato"),
         ("2026-02-17T14:00:00", 400, "Scegli un orario"),
         ("boh", 400, "Scegli un orario"),
+        ("0001-01-01T00:00:00+14:00", 400, "Scegli un orario"),
+        ("9999-12-31T23:59:59-14:00", 400, "Scegli un orario"),
         ("", 400, "Scegli un orario"),
     ],
 )
