@@ -66,6 +66,7 @@ def init_app(parts: Parts) -> web.Application:
     app[DOOR] = door
     app[CALLS] = ActiveCalls(began=numbers.line_begins, ended=numbers.line_ends)
     app[CLOCK] = parts.clock
+    app.on_response_prepare.append(_say_no_versions)
     for path, dialect in DIALECTS.items():
         endpoint = BridgeEndpoint(dialect, parts.answer, parts.clock, parts.bridge)
         app.router.add_get(path, _calls_of(endpoint, refused))
@@ -145,6 +146,11 @@ async def serve(
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def _say_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """Which ones we run on is nobody's business."""
+    response.headers.popall("Server", None)
 
 
 def _calls_of(

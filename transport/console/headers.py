@@ -35,6 +35,5 @@ def add_headers(app: web.Application, hsts_days: int = 0) -> None:
         for name, value in own.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.popall("Server", None)  # which versions we run on is nobody's business
 
     app.on_response_prepare.append(prepare)

@@ -236,7 +236,6 @@ async def test_every_answer_keeps_the_page_to_itself(page: Page) -> None:
         assert "frame-ancestors 'none'" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "Strict-Transport-Security" not in headers
-        assert "Server" not in headers
     assert (await page.get("/chiamate")).headers["Cache-Control"] == "no-store"
 
 
