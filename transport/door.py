@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from yarl import URL
 
 from engine.ports import Clock
+from transport.loopback import is_loopback
 from transport.tokens import BridgeTokens
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class Door:
         return ask
 
     def _stranger(self, request: web.Request) -> web.Response | None:
+        if self._tokens is None and _is_another_sites(request):
+            self._refused("other_site")
+            log.warning("a request was refused: a page of another site made it")
+            return web.json_response({"error": "asked by a page of another site"}, status=403)
         if self._tokens is not None and not self._tokens.admit(
             request.headers, request.query, self._clock.now()
         ):
@@ -76,3 +82,19 @@ class Door:
             return await handler(request)
         finally:
             self._inside -= 1
+
+
+def _is_another_sites(request: web.Request) -> bool:
+    """Whether a browser asks for a page that is none of this machine's: on loopback any page could, and where no token
+    is asked for it would make calls.
+
+    Some bridges name an origin too: the host that they connect to.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        named = URL(origin).host if "://" in origin else origin.partition(":")[0]
+        return not (is_loopback(named) or named == request.url.host)
+    except ValueError:
+        return True

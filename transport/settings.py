@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import Literal
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from transport.loopback import is_loopback
 
 
 class ServerSettings(BaseModel):
@@ -36,11 +37,8 @@ class ServerSettings(BaseModel):
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach us; a name other than localhost is taken for an outside one."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        """Whether only this machine can reach us."""
+        return is_loopback(self.host)
 
     def shows_pages(self, *, by_tls: bool) -> bool:
         """Whether the pages are served here; `by_tls`: a proxy with TLS leads to them, so that no password is sent

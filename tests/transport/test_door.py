@@ -80,11 +80,33 @@ async def test_with_a_token_it_is(path: str) -> None:
                 assert not ws.closed
 
 
+@pytest.mark.parametrize("path", bridge_routes())
+async def test_where_no_token_is_asked_for_a_browser_makes_no_call_for_another_site(path: str) -> None:
+    async with server(locked=False) as (address, session):
+        for origin in (
+            "http://evil.example",
+            "https://evil.example:8080",
+            "null",
+            "evil.example",
+            "http://[",
+        ):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(address + path, origin=origin)
+            assert refused.value.status == 403
+        for origin in (None, address, "http://localhost", "127.0.0.1"):
+            async with session.ws_connect(address + path, origin=origin) as ws:
+                assert not ws.closed
+        bridge = {"Host": "host.docker.internal:8080", "Origin": "http://host.docker.internal"}
+        async with session.ws_connect(address + path, headers=bridge) as ws:
+            assert not ws.closed
+
+
 async def test_health_and_pages_ask_for_no_token() -> None:
     async with server() as (address, session):
         for path in ("/healthz", "/chiamate"):
             async with session.get(address + path) as response:
                 assert response.status == 200
+                assert "Server" not in response.headers, "which would tell our versions"
 
 
 async def test_a_call_too_many_is_told_to_come_back_before_it_is_upgraded() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from transport.loopback import is_loopback
 
 
 def is_from_here(request: web.Request, public_url: str = "") -> bool:
@@ -26,9 +27,8 @@ def names_this_machine(request: web.Request) -> bool:
     """Whether it asks for this machine by its own name: another one that was made to lead here is none, and neither
     is that of a proxy."""
     try:
-        host = request.url.host
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:  # neither an address, or not even a name
+        return is_loopback(request.url.host)
+    except ValueError:  # not even a name
         return False
 
 
