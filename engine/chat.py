@@ -21,6 +21,7 @@ from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told, opening_state, restored_state
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown, Reading
+from engine.understanding.written import as_said
 from fsm.stages import Stage, Task
 from storage import bookings, chats, conversations, journal, offers
 from storage.chats import Before, ChatRecord, MessageRecord, Party
@@ -351,4 +352,4 @@ def _state(chat: ChatRecord, stored: ConversationState) -> State:
 
 def _turn(message: MessageRecord) -> Turn:
     """A message is whole when it comes, and heard when it is written."""
-    return Turn(message.number, Speaker(message.role), message.text, message.at, message.at)
+    return Turn(message.number, Speaker(message.role), as_said(message.text), message.at, message.at)

@@ -20,6 +20,12 @@ _DOUBT = re.compile(
     r"|non c'e (?:piu )?(?:posto|disponibilita)"
     r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
     r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
+    r"|(?<!\d)(?!100)\d{1,2} ?(?:%|per cento\b)|\b(?:quasi|tendenzialmente|teoricamente|dovrebbe(?:ro)?|boh)\b"
+    r"|\b(?:ti|vi|le|te lo|ve lo|glielo) (?:dico|diro|scrivo|scrivero|aggiorno|aggiornero|so dire|sapro dire)\b"
+    r"(?! (?:subito )?(?:di )?si\b)|\bci aggiorn\w+"
+    r"|(?:^|\b(?:ok|okay|si|bene|certo|perfetto)\b)\W*(?:(?:ora|adesso|allora|prima|ci|lo) )?"
+    r"(?:guardo|controllo|verifico|chiedo(?! scusa)|provo|sento mi[ao]|mi organizzo)\b"
+    r"|\b(?:1|un) (?:attimo|momento|minuto|secondo|att|min|sec)\b|\bpeccato\b|\bnon era per (?:te|lei|voi)\b"
     r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
     # Giving up, in whatever list of phrases it stands.
     r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
@@ -34,12 +40,14 @@ _DOUBT = re.compile(
 )
 # A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
 _CONDITION = re.compile(
-    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|che non\b|purche|sempre che|a patto|basta che|dipende"
-    r"|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se|(?:non )?appena|una volta che)"
+    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|a meno d[ei]|che non\b|purche|sempre che|a patto"
+    r"|basta che|dipende|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se|(?:non )?appena|una volta che)"
 )
 # "Mercoledì non poss": what is left of a refusal, where a phrase of the list no longer stands.
 _REFUSES = re.compile(
     r"\bnon (?:poss|pos|poter|riesc|ries|riusc|vad|vogl|vorr|ce la|ci so)\w*|\b(?:di|che) non\b"
+    r"|\bnon (?:mi )?serv(?:e|ono)\b(?! altro)|\bnon ci sar(?:o|emo)\b|\bnon (?:verr|veng)\w+"
+    r"|\bnon e (?:piu |proprio )?(?:possibile|fattibile|il caso|il momento)\b"
 )
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.

@@ -109,6 +109,14 @@ async def test_relative_words_count_from_the_message_that_says_them(client: Desk
         (CLIENT[0], "A: Giovedì 12 febbraio alle 15, confermi?", "C: Sì"),
         (CLIENT[0], "A: Mercoledì o giovedì?", "C: Sì"),
         (*CLIENT[:2], "A: Preferisce in sede o online?", "C: Sì"),
+        (*CLIENT[:2], "C: ok nn posso"),
+        (*CLIENT[:2], "C: nn va bene"),
+        (*CLIENT[:2], "C: nn confermo"),
+        (*CLIENT[:2], "C: ok nn mi interessa"),
+        (*CLIENT[:2], "C: sì 👎"),
+        (*CLIENT[:2], "C: ok gio"),
+        (*CLIENT[:2], "C: ~sì~"),
+        (*CLIENT[:2], "C: sì xò nn so"),
     ],
 )
 async def test_what_is_no_yes_on_the_phone_is_none_here(client: Desk, lines: Sequence[str]) -> None:
