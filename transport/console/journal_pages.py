@@ -123,17 +123,19 @@ class JournalPages:
         call_id = given.get("chiamata") or None
         if problems:
             raise web.HTTPSeeOther("/registro")
-        async with self._exporting:
-            folder = Path(tempfile.mkdtemp(prefix="registro-"))
-            try:
+        folder = Path(tempfile.mkdtemp(prefix="registro-"))
+        try:
+            async with (
+                self._exporting
+            ):  # to be packed, one at a time; one who downloads slowly keeps nobody waiting
                 packed = await asyncio.to_thread(
                     self._pack, folder, given.get("formato") != "jsonl", call_id, since
                 )
-                return await _sent(request, packed, self._now())
-            except StorageError as error:
-                raise web.HTTPConflict(text=str(error)) from error
-            finally:
-                await asyncio.to_thread(shutil.rmtree, folder, True)
+            return await _sent(request, packed, self._now())
+        except StorageError as error:
+            raise web.HTTPConflict(text=str(error)) from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, True)
 
     def _pack(self, folder: Path, as_csv: bool, call_id: str | None, since: date | None) -> Path:
         export(

@@ -11,7 +11,7 @@ import threading
 import time
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from storage.errors import StorageError
 from storage.journal_search import EntryFilter, place_of, search
 from storage.models import proxy
 from tests.transport.console.conftest import ADMIN, LOOKED, NOW, Page, Somebody, post
+from transport.console import journal_pages
 from transport.console.long_work import LongWork, Tell
 from transport.console.routes import add_console
 
@@ -153,6 +154,26 @@ async def test_the_export_verifies_itself(
         assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = await post(page, "/registro/esporta", formato="csv", dal="boh")
     assert (refused.status, refused.headers["Location"]) == (303, "/registro")
+
+
+async def test_who_downloads_slowly_keeps_nobody_waiting(
+    page: Page, seeded: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, begun, go = journal_pages._sent, asyncio.Event(), asyncio.Event()
+
+    async def slow_at_first(request: web.Request, packed: Path, now: datetime) -> web.StreamResponse:
+        if not begun.is_set():
+            begun.set()
+            await go.wait()
+        return await sent(request, packed, now)
+
+    monkeypatch.setattr(journal_pages, "_sent", slow_at_first)
+    slow = asyncio.create_task(post(page, "/registro/esporta", formato="csv"))
+    async with asyncio.timeout(10):
+        await begun.wait()
+        assert (await post(page, "/registro/esporta", formato="csv")).status == 200
+        go.set()
+        assert (await slow).status == 200
 
 
 # --- Long work --------------------------------------------------------------------------------------------
