@@ -93,8 +93,10 @@ _CallId = Annotated[str, Field(pattern=r"^[\w.@:+\-]+$", max_length=200)]
 class _Customer(BaseModel):
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
-    consultant_id: int | None = Field(None, alias="consultantId", gt=0)
-    scheduled_call_id: str | None = Field(None, alias="scheduledCallId", min_length=1, max_length=200)
+    consultant_id: int | None = Field(None, alias="consultantId", gt=0, lt=2**31)
+    scheduled_call_id: str | None = Field(
+        None, alias="scheduledCallId", min_length=1, max_length=200, pattern=r"^[^\x00]*$"
+    )
 
 
 class _Frame(BaseModel):

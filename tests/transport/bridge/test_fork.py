@@ -248,6 +248,16 @@ NO_METADATA: dict[str, tuple[str | bytes | None, int, str]] = {
         1007,
         "consultantId",
     ),
+    "a consultant beyond all numbers": (
+        json.dumps(METADATA | {"customerData": {"consultantId": 2**31}}),
+        1007,
+        "consultantId",
+    ),
+    "an id that no database holds": (
+        json.dumps(METADATA | {"customerData": {"scheduledCallId": "a\0b"}}),
+        1007,
+        "scheduledCallId",
+    ),
     "audio first": (FRAME, 1008, "before the metadata"),
     "nothing": (None, 1008, "no metadata within 0.2 s"),
     "10 MB": (bytes(10 << 20), 1009, "larger than"),
