@@ -57,7 +57,7 @@ class Source:
             kept.append(block)
         return "".join(kept)
 
-    def _report_syntax(self, error: tomllib.TOMLDecodeError, text: str, above: int) -> None:
+    def _report_syntax(self, error: ValueError, text: str, above: int) -> None:
         """`text` is where the error was found; `above` it stand so many lines of the file."""
         told = str(error)
         place = _PLACE.search(told)
@@ -101,9 +101,12 @@ class Source:
                 self.report((*path, key), subject, key, f"unknown key{rest}", nearest)
 
 
-def _syntax_error(text: str) -> tomllib.TOMLDecodeError | None:
+def _syntax_error(text: str) -> ValueError | None:
+    """Why `text` cannot be read: mostly a TOMLDecodeError, of which a number without end is none."""
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        return ValueError("Brackets within brackets without end")
+    except ValueError as error:
         return error
     return None

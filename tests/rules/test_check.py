@@ -116,11 +116,20 @@ DECISIONS = {
         '[[rule]]\nid = "a"\n[rule.when]\ndrop = true\n[rule.when]\nhuman = true\n',
         ["decisions.toml:5:11: not valid TOML: Cannot declare ('rule', 'when') twice"],
     ),
+    "brackets without end": (
+        '[[rule]]\nid = ' + 5000 * "[",
+        ["decisions.toml:2: not valid TOML: Brackets within brackets without end"],
+    ),
     "too many rules": (
         rules(*((f"r{n}", f"missing = {n}", PERSONA) for n in range(MAX_RULES + 1))),
         ["decisions.toml:1001: 201 rules: no more than 200 can be used"],
     ),
 }  # fmt: skip
+
+
+def test_a_number_without_end_is_said_to_be_one(folder: Folder) -> None:
+    (said,) = told(folder(decisions="[[rule]]\npriority = " + 5000 * "9"))
+    assert said.startswith("decisions.toml:2: not valid TOML: Exceeds the limit")
 
 
 @pytest.mark.parametrize(("text", "expected"), DECISIONS.values(), ids=DECISIONS)
