@@ -582,6 +582,7 @@ class Call:
         unheard = self._speech.given_up
         pending = self._wordless(now)
         cut = pending and self._left and self._final  # its words will not come any more
+        unasked = self._answers_before_the_break(turns)
         try:
             result = await self._supervisor.analyse(
                 turns,
@@ -589,7 +590,7 @@ class Call:
                 now=now,
                 call_over=call_over,
                 pending_speech=pending and not cut,
-                unheard=unheard > self._unheard_told or cut or self._carried_over,
+                unheard=unheard > self._unheard_told or cut or self._carried_over or unasked,
                 still_valid=lambda: self._caller_version == version,
             )
         except Exception as error:
@@ -607,6 +608,16 @@ class Call:
             told = () if call_over else result.notices
             self._notices.add(told, command=result.command, stays=result.stays)
         return not result.again
+
+    def _answers_before_the_break(self, turns: Sequence[Turn]) -> bool:
+        """Whether new words of the caller answer what was said before the line broke: what they said meanwhile, to
+        nobody, may have taken it back."""
+        before = {turn.number for turn in self._resumed.turns} if self._resumed else set()
+        if not before:
+            return False
+        since = (turn for turn in turns if turn.number not in before and turn.heard_text.strip())
+        first = itertools.takewhile(lambda turn: turn.speaker is Speaker.CALLER, since)
+        return any(turn.number in self._new for turn in first)
 
     async def _record(self) -> None:
         if self._record_turn is None:

@@ -216,6 +216,23 @@ async def test_what_was_not_analysed_is_first_and_a_yes_in_it_does_not_count() -
     await scene.close()
 
 
+async def test_a_yes_before_anything_was_asked_again_does_not_count() -> None:
+    """What the caller said while the line was dead is lost, and may have been "no, meglio giovedì"."""
+    scene = await resumed()
+    await scene.speaks(0.4)
+    await scene.signal(CallerWords("va bene", finished=True))
+    await scene.says("Scusami, mercoledì alle 15?", 1000)
+    await scene.clock.advance(1.2)
+    (asked,) = scene.supervisor.asked
+    assert asked.words[0] == "va bene" and asked.unheard
+    await scene.speaks(0.4)
+    await scene.signal(CallerWords("certo", finished=True))
+    await scene.says("Perfetto.", 1000)
+    await scene.clock.advance(1.2)
+    assert not scene.supervisor.asked[-1].unheard
+    await scene.close()
+
+
 async def test_an_analysis_of_it_that_has_to_be_repeated_still_knows_that() -> None:
     scene = Scene(handle="earlier")
     scene.resumed = Resumption(BEFORE, frozenset({3}), (), lasted_s=1.0)
