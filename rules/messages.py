@@ -27,6 +27,7 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     "nessuna_prenotazione": (),
     "manca_un_dato": ("dato",),
     "riepiloga": ("verbo", "giorno_ora"),
+    "riepiloga_di_nuovo": ("verbo", "giorno_ora"),
     "giorno_discorde": (),
     "data_passata": (),
     "data_ambigua": ("candidati",),

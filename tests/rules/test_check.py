@@ -190,7 +190,12 @@ def line_of(name: str, words: str) -> int:
 
 
 def test_what_is_said_of_messages(folder: Folder) -> None:
-    text = edited("messages.toml", ("{verbo}", "{verb}"), ("persona =", "persone ="), ("{dato}.", "..."))
+    text = edited(
+        "messages.toml",
+        ("posto è libero, ma nulla è ancora registrato. Di' \\\"{verbo}", "posto è libero. Di' \\\"{verb}"),
+        ("persona =", "persone ="),
+        ("{dato}.", "..."),
+    )
     _, problems = check(folder(messages=text))
     said = [f"{'warning ' if one.warning else ''}{one}".split("messages.toml:")[-1] for one in problems]
     header = line_of("messages.toml", "[notices]")

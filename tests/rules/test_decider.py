@@ -200,6 +200,7 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("tasti_ignorati", {"keyed": "ignorato", "to_restate": True}),
     ("link_pronto", {"stage": "completato", "link_ready": True}),
     ("manca_un_dato", {"stage": "raccolta_dati", "agreement": "non_valida", "missing": 1}),
+    ("riepiloga_di_nuovo", {"stage": "raccolta_dati", "agreement": "non_valida"}),
     ("riepiloga", {"stage": "dati_completi", "to_restate": True, "given": True}),
 ]
 
