@@ -113,9 +113,11 @@ def analyse(
     )
     reading = read(transcript, new, state.held, context)
     if reading.agreement is Agreement.VALID:
-        if unheard:
+        if unheard or (
+            pending_speech and call_over
+        ):  # what was said after the yes will not be known any more
             reading.agreement = Agreement.INVALID
-        elif pending_speech and not call_over:
+        elif pending_speech:
             return Analysis(state, reading, agenda, {}, wait=True)
     if reading.offer is not None:
         desk.keep_offer(reading.offer, now)

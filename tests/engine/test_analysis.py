@@ -111,9 +111,15 @@ def test_without_a_valid_yes_there_is_nothing_to_wait_for(call: Scene) -> None:
     assert call.state.stage is Stage.DATI_COMPLETI
 
 
-def test_after_the_end_of_the_call_nothing_more_can_come(call: Scene) -> None:
+def test_what_was_said_last_and_is_not_known_may_have_taken_the_yes_back(call: Scene) -> None:
     complete(call)
     assert not call.say(YES, pending_speech=True, call_over=True).wait
+    assert call.bookings() == []
+
+
+def test_a_yes_that_nothing_follows_counts_at_the_end_of_the_call(call: Scene) -> None:
+    complete(call)
+    call.say(YES, call_over=True)
     assert call.bookings() == BOOKED
 
 
