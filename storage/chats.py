@@ -161,9 +161,17 @@ def messages(chat_id: str, limit: int) -> list[MessageRecord]:
 def add_message(
     chat_id: str, message: str, *, role: str, text: str, at: datetime, now: datetime
 ) -> MessageRecord | None:
-    """Keep a message written at `at`; None when it is known already, and stays as it was. Lock the chat first."""
+    """Keep a message written at `at`; None when it is known already, and stays as it was. Lock the chat first.
+
+    Raises ChatRefused where the id is known of other words: taken for the same, a correction would be lost.
+    """
     mine = ChatMessage.chat == chat_id
-    if ChatMessage.select().where(mine, ChatMessage.message == message).exists():
+    known: Any = ChatMessage.get_or_none(mine, ChatMessage.message == message)
+    if known is not None:
+        if (known.role, known.text) != (role, text):
+            raise ChatRefused(
+                "other_message", "the id is already that of another message in this conversation"
+            )
         return None
     number = _count(chat_id) + 1
     ChatMessage.create(
@@ -222,6 +230,9 @@ def make_room(chat_id: str, late: MessageRecord) -> Before | None:
     Where a booking was written since, it stays, and the late message counts as PASSED_OVER. Lock the chat first.
     """
     mine = ChatMessage.chat == chat_id
+    anew: Any = Chat.select(Chat.anew_at).where(Chat.id == chat_id).get()
+    if anew.anew_at is not None:  # what was before then is never read again
+        mine &= ChatMessage.received_at >= anew.anew_at
     behind = (ChatMessage.at > late.at) | ((ChatMessage.at == late.at) & (ChatMessage.number > late.number))
     first = (
         ChatMessage.select(pw.fn.MIN(ChatMessage.analysis))

@@ -390,3 +390,23 @@ def test_every_booking_of_a_chat_was_restated_and_answered_with_a_yes(
         asyncio.run(converse(chat))
         assert set(chat.bookings()) <= answered(lines)
         assert len(chat.bookings()) <= 1
+
+
+async def test_other_words_under_a_known_id_are_refused_instead_of_lost(client: Desk) -> None:
+    await client.write("C: Vorrei venire mercoledì alle 15", id="x1")
+    await client.write("A: Mercoledì 11 febbraio alle 15, confermi?", id="x2")
+    with pytest.raises(ChatRefused) as refused:
+        await client.write("C: No, meglio giovedì", id="x1")
+    assert refused.value.what == "other_message"
+    assert client.bookings() == []
+
+
+async def test_a_message_from_before_the_conversation_began_anew_brings_nothing_back(client: Desk) -> None:
+    await say(client, *CLIENT)
+    booked_at = client.clock.at
+    await client.write("C: Grazie, buona giornata")
+    client.clock.at += timedelta(days=5)
+    await client.write("C: Buongiorno")
+    late = await client.take(client.message("C: a presto", at=booked_at + timedelta(seconds=1)))
+    assert late.stage is Stage.NESSUN_INTENTO
+    assert client.bookings() == ["2026-02-11T15:00"]

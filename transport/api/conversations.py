@@ -28,6 +28,7 @@ REFUSED = {
     "other_consultant": 409,
     "other_source": 409,
     "other_leader": 409,
+    "other_message": 409,
 }
 
 
