@@ -31,6 +31,8 @@ _DOUBT = re.compile(
     r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
     r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
     r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
+    # Not for good.
+    r"|\bper (?:ora|adesso|il momento)\b(?! (?:e|va) (?:tutto|bene cosi))|\bintanto\b|\bsi vedra\b|\bcome vuo(?:i|le)\b"
     # Not meant.
     r"|\bbrav[oaie]\b|\bcontinu(?:a|i|ate) pure\b"
     # To somebody else in the room.
