@@ -12,6 +12,8 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 READY := $(VENV)/.ready
 ARGS ?=
+# More than cores where these are few: many tests wait for a browser, a database or other processes.
+WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? 2 * cores : cores)))
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,11 +38,11 @@ demo: $(READY)
 serve: $(READY)
 	@$(PY) main.py serve $(ARGS)
 
-# Whole calls keep time with a clock: nothing may run beside them.
+# Whole calls keep time with a clock, and mostly wait: a few go side by side, and nothing else beside them.
 test: $(READY) lint
 ifeq ($(strip $(ARGS)),)
-	@$(PY) -m pytest -n auto --ignore=tests/calls
-	@$(PY) -m pytest tests/calls
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/calls
+	@$(PY) -m pytest -n 3 --dist worksteal tests/calls
 else
 	@$(PY) -m pytest $(ARGS)
 endif

@@ -111,6 +111,7 @@ SHOWN = [
     "changes",
     "notices",
     "command",
+    "busy_as_of",
     "erased",
 ]
 

@@ -55,7 +55,7 @@ def test_words_survive_resampling(path: tuple[int, int, int]) -> None:
     assert hear(arrived, last) == [*SENTENCE.split(), END_OF_UTTERANCE]
 
 
-@pytest.mark.parametrize(("rate", "to"), itertools.permutations(RATES, 2))
+@pytest.mark.parametrize(("rate", "to"), list(itertools.permutations(RATES, 2)))
 def test_words_survive_the_resampler_of_the_bridge(rate: int, to: int) -> None:
     resampler, ear = Resampler(rate, to), Demodulator(to)
     sound = modulate(SENTENCE, rate) + silence(0.1, rate)
