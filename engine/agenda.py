@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from engine.conversation import Conversation
@@ -86,6 +87,7 @@ def parts_of(key: str) -> tuple[BookingKind, str]:
     return BookingKind(kind), booking_id
 
 
+@lru_cache(maxsize=1 << 14)  # of all that is free, at each analysis
 def slot_of(start: datetime, zone: ZoneInfo) -> Slot:
     """The local day and time of an instant."""
     local = start.astimezone(zone)

@@ -73,12 +73,14 @@ class Agenda:
             return
         first = max(frm, now + timedelta(minutes=self.settings.lead_minutes))
         end = min(to, now + timedelta(days=self.settings.horizon_days))
+        if first >= end:
+            return
         day, last_day = first.astimezone(self.zone).date(), end.astimezone(self.zone).date()
-        while first < end and day <= last_day:
-            yield from (
-                start for start in self._starts_of(day, minutes) if first <= start < end and start > now
-            )
-            day += timedelta(days=1)
+        yield from (
+            start
+            for start in _starts_of_days(_Known(self._key(), self), day, last_day, minutes)
+            if first <= start < end and start > now
+        )
 
     def allows(self, start: datetime, minutes: int, *, now: datetime) -> bool:
         """Whether `start` is one of the bookable starts."""
@@ -97,6 +99,16 @@ class Agenda:
             for a, b in spans
             if a < b
         ]
+
+    def _key(self) -> tuple[object, ...]:
+        """All that starts depend on, but for the clock."""
+        told = self.settings
+        hours = tuple((day, tuple(open_)) for day, open_ in told.weekly_hours.items())
+        place = (self.zone.key, self.country, self.region)
+        return (
+            *(place, told.grid_minutes, told.published_starts_only, hours),
+            *(self.opened, self.closed, self.published),
+        )
 
     def _starts_of(self, day: date, minutes: int) -> list[datetime]:
         length = timedelta(minutes=minutes)
@@ -139,6 +151,21 @@ class Agenda:
 
     def _instant(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, self.zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An agenda by its key: the same one, read from the database again, is the same."""
+
+    key: tuple[object, ...]
+    agenda: Agenda = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _starts_of_days(known: _Known, first: date, last: date, minutes: int) -> tuple[datetime, ...]:
+    """The starts of some days in a row. Each analysis asks for all of them, and they seldom change."""
+    days = ((first + timedelta(days=n)) for n in range((last - first).days + 1))
+    return tuple(start for day in days for start in known.agenda._starts_of(day, minutes))
 
 
 def read_hours(lines: Iterable[str]) -> dict[str, LocalHours]:

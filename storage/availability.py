@@ -73,7 +73,7 @@ def available_starts(
     for start in agenda.starts(frm, to, minutes, now=now):
         if limit is not None and len(found) >= limit:
             break
-        if taken.isdisjoint(locks.cells_of(start, minutes, agenda.settings)):
+        if not taken or taken.isdisjoint(locks.cells_of(start, minutes, agenda.settings)):
             found.append(start)
     return found
 

@@ -40,6 +40,8 @@ _DOUBT = re.compile(
     r"|(?:parlavo|stavo parlando) con"
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
 )
+# "Sì, annulliamo", whatever the phrase files say.
+_CALLS_OFF = re.compile(r"\b(?:annull|disdi|cancell)\w+")
 # A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
 _CONDITION = re.compile(
     r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|a meno d[ei]|che non\b|purche|sempre che|a patto"
@@ -73,7 +75,8 @@ def agrees(said: CallerReading, task: Task) -> bool:
         return False
     flat = fold(said.text)
     first = next(act for act in said.acts if act.act is Act.AFFIRM)  # "sì, se mia moglie è d'accordo"
-    if task is not Task.DISDICI and "purtroppo" in flat.split():  # of a cancellation it is regret
+    # Of a cancellation these are its verb and regret.
+    if task is not Task.DISDICI and (_CALLS_OFF.search(flat) or "purtroppo" in flat.split()):
         return False
     if _DOUBT.search(flat) or _CONDITION.search(flat, first.end) or _REFUSES.search(flat, first.end):
         return False

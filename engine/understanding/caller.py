@@ -135,6 +135,11 @@ _RULED_OUT = re.compile(
     r"|niente|escluso|esclusi|troppo (?:tardi|presto)|scomod[oa]|impossibile|no)\b"
 )
 # Beside another day or time these leave it second; alone they only soften it: "magari alle nove e mezza".
+_NOT_THAT = re.compile(r"\bnon\b(?:(?!\b(?:solo|lo so|so)\b).)*$")
+_INSTEAD = re.compile(r"\b(?:tranne|eccetto|niente|invece d\w+'?|al posto d\w+'?)\s*(?:il |la |le |alle )?$")
+_CANNOT = re.compile(r"\bnon (?:posso|riesco|va|ci sono|mi va|ce la faccio)\b")
+_PERHAPS = re.compile(r"\s*(?:forse|magari|credo)\b")
+_ENDING = re.compile(r"[.!?…]")
 _MAYBE = re.compile(r"\b(?:magari|eventualmente|semmai|al limite)\b")
 _ALOUD = re.compile(
     r"\b(?:forse|non so|non saprei|boh|potrei|chissa|se mai"
@@ -403,7 +408,7 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
         _ALOUD.search(before)
         or (_MAYBE.search(before) and (len(siblings) > 1 or _ALOUD.search(flat[: mention.start])))
         or (earlier and _AFTERTHOUGHT.search(before))
-        or re.match(r"\s*(?:forse|magari|credo)\b", after)
+        or _PERHAPS.match(after)
     ):
         return Meant.ALOUD
     return Meant.WISH
@@ -412,19 +417,17 @@ def _meant(flat: str, mention: Words, clauses: list[tuple[int, int]], siblings: 
 def _asked_politely(flat: str, mention: Words, before: str) -> bool:
     """ "Non si potrebbe alle nove e mezza?" asks for it."""
     rest = flat[mention.end : mention.end + _LONGEST_QUESTION]
-    ending = re.search(r"[.!?…]", rest)
+    ending = _ENDING.search(rest)
     return ending is not None and ending.group() == "?" and _POLITE_NON.search(before) is not None
 
 
 def _ruled_out(before: str, after: str) -> bool:
-    if re.search(r"\bnon\b(?:(?!\b(?:solo|lo so|so)\b).)*$", before) or re.search(
-        r"\b(?:tranne|eccetto|niente|invece d\w+'?|al posto d\w+'?)\s*(?:il |la |le |alle )?$", before
-    ):
+    if _NOT_THAT.search(before) or _INSTEAD.search(before):
         return True
     return (
         _RULED_OUT.match(after.lstrip(" ,")) is not None
         or _TOO.search(after) is not None
-        or re.search(r"\bnon (?:posso|riesco|va|ci sono|mi va|ce la faccio)\b", after) is not None
+        or _CANNOT.search(after) is not None
     )
 
 
