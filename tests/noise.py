@@ -146,8 +146,9 @@ def judged(path: Path, heard: Dialogue, outcome: Outcome) -> Verdict:
         elif not wanted:
             verdict.as_heard.append(f"booked {start}")
     found = {booking["start"] for booking in outcome.bookings}
+    moved = len(found) == len(existing) and bool(verdict.as_heard)  # to where the words say a plain yes
     for start in (existing & expected) - found:
-        named = _agreed_to(heard, start, plainly=True) or _named_before_a_yes(heard, start)
+        named = moved or _agreed_to(heard, start, plainly=True) or _named_before_a_yes(heard, start)
         (verdict.as_heard if named else verdict.wrong).append(f"gone: {start}")
     return verdict
 
@@ -157,7 +158,8 @@ _YES = re.compile(
     r"\b(?:si|s|ok\w*|oki|yes|va(?: piu che)? ben\w*|vanno bene|bene|beniss\w*|perfett\w*|cert\w*|conferm\w*|esatt\w*"
     r"|d'?accordo|giust\w*|corrett\w*|volentieri|assolutament\w*|ottim\w*|prenot\w*|proced\w*|fiss\w*|segn\w*|sicur\w*|andata"
     r"|affare|facciamo|ci sto|mi va|aggiudicat\w*|eccome|senz'altro|annull\w*|disdic\w*|cancell\w*|spost\w*|blocc\w*"
-    r"|naturalment\w*|ovvi\w*|preg\w*|magari|dai|affermativ\w*|come no|nessun problema|ma si|ci stare|ci puo|torna)\b"
+    r"|naturalment\w*|ovvi\w*|preg\w*|magari|dai|affermativ\w*|come no|nessun problema|ma si|ci stare|ci puo"
+    r"|puo andare|torna)\b"
 )
 _DOUBT = re.compile(
     r"\b(?:no|non|anzi|ma|pero|aspett\w*|forse|invece|meglio|piuttosto|un attim\w*|un moment\w*|boh|mah|dipende|magari"

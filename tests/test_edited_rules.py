@@ -1,4 +1,4 @@
-"""The shipped files, edited in a hundred random ways and read as any other: no edit books what nobody agreed to.
+"""The shipped files, edited in fifty random ways and read as any other: no edit books what nobody agreed to.
 
 A bad edit may make the assistant slow, deaf or tedious. Every example is played under one of the edits.
 """
@@ -26,8 +26,8 @@ from rules.ruleset import RuleSet, load
 from tests.dialogues import EXAMPLES, RULES, example, harm, name_of, play, shipped_rulebook
 from tests.dialogues import shipped as unedited
 
-EDITS = 100
-BATCHES = 20
+EDITS = 50
+BATCHES = 10
 MOST_TRIES = 60
 Table = dict[str, Any]
 Files = dict[str, Table]

@@ -102,6 +102,7 @@ NOTICES: Mapping[str, str] = {
     "nessuna_prenotazione": "nulla è ancora prenotato",
     "manca_un_dato": "chiedere il dato che manca",
     "riepiloga": "fare il riepilogo e chiedere conferma",
+    "riepiloga_di_nuovo": "rifare il riepilogo e chiedere conferma",
     "giorno_discorde": "giorno e data non vanno insieme",
     "data_passata": "data già passata",
     "data_ambigua": "data ambigua",
