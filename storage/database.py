@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import peewee as pw
 from playhouse import db_url
 
-from storage import guards, migrating, receipts
+from storage import blank, migrating, receipts
 from storage.errors import OutcomeUnknown, Overtaken, StorageError, StoreUnavailable, TryAgain
-from storage.models import TABLES, proxy
+from storage.models import proxy
 from storage.secret import Secret
 from storage.settings import StorageSettings
 
@@ -132,13 +132,7 @@ class Database:
 
     def create_tables(self) -> None:
         """Create the current schema directly, without migrations (for throw-away databases)."""
-
-        def create() -> None:
-            with self._peewee.atomic():
-                self._peewee.create_tables(TABLES)
-                guards.protect(self._peewee)
-
-        self._on_worker(create)
+        self._on_worker(lambda: blank.create(self._peewee))
 
     def scrub(self, *, whole: bool = False) -> None:
         """On SQLite: let nothing that was deleted stay behind in the write-ahead log, with `whole` in the file either.

@@ -14,6 +14,7 @@ from storage import bookings, calendar_tasks, calendars, people
 from storage.availability import available_starts
 from storage.database import Database
 from storage.results import Hold
+from tests.storage.ready import bring_up
 
 CALENDAR = "rossi@example.it"
 Run = Callable[..., tuple[int, str, str]]
@@ -26,7 +27,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     address = f"sqlite:///{tmp_path}/booking.db"
     monkeypatch.setenv("VBS_STORAGE__URL", address)
     with Database(address) as database:
-        database.migrate()
+        bring_up(database)
         database.run_blocking(lambda: people.add_consultant("Marco Rossi"))
         database.run_blocking(lambda: people.add_client("Ada", "+393401111111", consultant_id=1))
     return address

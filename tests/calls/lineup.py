@@ -25,6 +25,7 @@ from storage.calls import CallDetail
 from storage.database import Database
 from storage.models import PendingBooking, VoiceCall
 from storage.settings import StorageSettings
+from tests.storage.ready import bring_up
 from transport.console.open_door import OpenDoor
 from transport.gemini.settings import GeminiSettings
 from transport.server import init_app, running
@@ -212,7 +213,10 @@ async def line_up(
         **(settings or {}),
     }
     composed = main.load_settings(ROOT / "config.toml").model_copy(update=sections)
-    database = main.open_database(StorageSettings(url=f"sqlite:///{folder}/calls.db"))
+    kept = StorageSettings(url=f"sqlite:///{folder}/calls.db")
+    with Database(kept) as empty:
+        bring_up(empty)
+    database = main.open_database(kept)
     try:
         with patch.dict(os.environ, {"SSL_CERT_FILE": str(ca)}):
             async with main.switchboard(composed, database, clock) as plain:

@@ -10,6 +10,7 @@ import pytest
 
 from storage.database import Database
 from tests.storage.playground import Store, furnish
+from tests.storage.ready import bring_up
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -25,7 +26,7 @@ def url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(request.getfixturevalue("postgres").fresh())
     address = f"sqlite:///{tmp_path}/deep/booking.db"
     with Database(address) as database:
-        database.migrate()
+        bring_up(database)
     return address
 
 
@@ -35,7 +36,7 @@ def store(dialect: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     address = request.getfixturevalue("url") if dialect == "postgres" else "sqlite:///:memory:"
     with Database(address) as database:
         if dialect == "sqlite":
-            database.migrate()
+            bring_up(database)
         yield furnish(Store(database))
 
 
@@ -50,5 +51,5 @@ def kept_store(url: str) -> Iterator[Store]:
 def sqlite_store() -> Iterator[Store]:
     """For what only SQLite does."""
     with Database("sqlite:///:memory:") as database:
-        database.migrate()
+        bring_up(database)
         yield furnish(Store(database))

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.errors import StorageError, StoreUnavailable
 from storage.secret import Secret
 from tests.storage.playground import NOW, Store, furnish
+from tests.storage.ready import bring_up
 
 CALLS = 3
 ENTRIES = 6
@@ -264,7 +265,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secret, list
     """A filled SQLite database, closed, to be copied for each attack."""
     file, secret = tmp_path_factory.mktemp("whole") / "booking.db", Secret.new()
     with Database(f"sqlite:///{file}", secret) as database:
-        database.migrate()
+        bring_up(database)
         made = fill(furnish(Store(database)))
     return file, secret, made
 

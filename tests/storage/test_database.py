@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 from pydantic import ValidationError
 
-from storage import bookings, calls, conversations, journal, locks, people
+from storage import blank, bookings, calls, conversations, journal, locks, people
 from storage.database import Database, current
 from storage.errors import Overtaken, StorageError, StoreUnavailable
 from storage.models import Client, Consultant, proxy
@@ -358,7 +358,11 @@ def empty_url(dialect: str, request: pytest.FixtureRequest) -> Callable[[], str]
     return lambda: server.empty("empty")
 
 
-def test_the_migrated_schema_is_the_fresh_one(dialect: str, empty_url: Callable[[], str]) -> None:
+def test_the_migrated_schema_is_the_fresh_one(
+    dialect: str, empty_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blank, "_first", None)
+
     def schema() -> set[tuple[Any, ...]]:
         rows = proxy.execute_sql(SCHEMA[dialect]).fetchall()
         return {row for row in rows if not row[0].startswith("schema_migration")}
@@ -368,9 +372,22 @@ def test_the_migrated_schema_is_the_fresh_one(dialect: str, empty_url: Callable[
         assert migrated.migrate() == []
         assert migrated.migration_status() == [(name, True) for name in MIGRATIONS]
         found = migrated.run_blocking(schema)
-    with Database(empty_url()) as fresh:
-        fresh.create_tables()
-        made = fresh.run_blocking(schema)
-    assert sorted(found ^ made, key=str) == []
+    for _ in ("made", "copied, on SQLite"):
+        with Database(empty_url()) as fresh:
+            fresh.create_tables()
+            made = fresh.run_blocking(schema)
+        assert sorted(found ^ made, key=str) == []
     assert len(found) > 30
     assert len([row for row in found if "append" in str(row)]) >= 7
+
+
+def test_every_fresh_store_in_memory_is_empty_and_none_is_replaced() -> None:
+    for _ in range(3):
+        with Database("sqlite:///:memory:") as database:
+            database.create_tables()
+            assert database.run_blocking(lambda: Consultant.select().count()) == 0
+            furnish(Store(database))
+            kept = database.run_blocking(lambda: Consultant.select().count())
+            with pytest.raises(peewee.OperationalError, match="already exists"):
+                database.create_tables()
+            assert database.run_blocking(lambda: Consultant.select().count()) == kept > 0

@@ -18,6 +18,7 @@ from storage.secret import Secret
 from storage.settings import StorageSettings
 from tests.clocks import START, VirtualClock
 from tests.storage.playground import Store, furnish
+from tests.storage.ready import bring_up
 from tests.storage.test_audit import write
 from tests.storage.test_privacy import converse
 from transport.upkeep import upkeep
@@ -49,7 +50,7 @@ async def test_it_signs_every_so_often_and_at_its_end(
 ) -> None:
     clock = VirtualClock()
     with Database(settings(tmp_path, checkpoint_minutes=5)) as database, caplog.at_level(logging.INFO):
-        database.migrate()
+        bring_up(database)
         store = furnish(Store(database))
         async with upkeep(database, clock, database.settings, ()):
             call_id = converse(store, line=None, values={})
@@ -71,7 +72,7 @@ async def test_many_chains_are_signed_in_several_steps(
 ) -> None:
     monkeypatch.setattr(checkpoints, "MOST_CHAINS", 2)
     with Database(settings(tmp_path)) as database:
-        database.migrate()
+        bring_up(database)
         store = furnish(Store(database))
         for _ in range(5):
             converse(store, line=None, values={})
@@ -98,7 +99,7 @@ async def test_a_key_that_is_not_the_old_one_is_said(
 async def test_words_are_dropped_when_they_are_old_enough(tmp_path: Path, days: int, kept: int) -> None:
     clock = VirtualClock()
     with Database(settings(tmp_path, transcript_days=days)) as database:
-        database.migrate()
+        bring_up(database)
         store = furnish(Store(database))
         call_id = converse(store, line=None, values={}, now=START - timedelta(days=31))
         young = converse(store, line=None, values={}, now=START)

@@ -14,6 +14,7 @@ from pathlib import Path
 import main
 from storage import people
 from storage.database import Database
+from tests.storage.ready import bring_up
 
 ROOT = Path(main.__file__).parent
 COMMAND = (sys.executable, str(ROOT / "main.py"))
@@ -50,7 +51,7 @@ def install(folder: Path) -> Installed:
     """Everything that has to be there before a server starts."""
     url = f"sqlite:///{folder}/booking.db"
     with Database(url) as database:
-        database.migrate()
+        bring_up(database)
         consultant = database.run_blocking(lambda: people.add_consultant("Marco Rossi"))
         database.run_blocking(lambda: people.add_client("Anna", "+393401234567", consultant_id=consultant))
     environment = {

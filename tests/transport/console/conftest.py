@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from storage import bookings, calls, journal, people
 from storage.database import Database
 from storage.results import Booking, Hold, Lead
+from tests.storage.ready import bring_up
 from transport.console.access import Role, Viewer
 from transport.console.routes import add_console
 
@@ -44,7 +45,7 @@ class Spoken:
 @pytest.fixture
 def database() -> Iterator[Database]:
     with Database("sqlite:///:memory:") as opened:
-        opened.migrate()
+        bring_up(opened)
         yield opened
 
 

@@ -24,6 +24,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.journal_search import EntryFilter, place_of, search
 from storage.models import proxy
+from tests.storage.ready import bring_up
 from tests.transport.console.conftest import ADMIN, LOOKED, NOW, Page, Somebody, post
 from transport.console import journal_pages
 from transport.console.long_work import LongWork, Tell
@@ -36,7 +37,7 @@ BEGAN = NOW + timedelta(hours=5)
 def database(tmp_path: Path) -> Iterator[Database]:
     """In a file, which other connections can read too."""
     with Database(f"sqlite:///{tmp_path}/store.db") as opened:
-        opened.migrate()
+        bring_up(opened)
         yield opened
 
 

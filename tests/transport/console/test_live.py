@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from storage import calls, journal
 from storage.call_signs import sign_of_list, signs_of
 from storage.database import Database
+from tests.storage.ready import bring_up
 from tests.transport.console.conftest import ADMIN, NOW, Page, Somebody, Spoken, seed
 from transport.console import live
 from transport.console.routes import add_console
@@ -192,7 +193,7 @@ with Database(sys.argv[1]) as database:
 async def test_a_call_on_another_server_process_is_followed_too(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/store.db"
     with Database(address) as database:
-        database.migrate()
+        bring_up(database)
         call_id = (await database.run(seed))["running"]
         app = web.Application()
         add_console(app, database, Somebody(ADMIN), look_s=0.02)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from storage.database import Database
 from storage.results import Booking, BookingKind
+from tests.storage.ready import bring_up
 from transport.simulation.caller import Dialled, SimulatedCaller
 from transport.simulation.clock import ScaledClock
 from transport.simulation.demo import Outcome, Played, judge, run_demo, seed_demo
@@ -73,7 +74,7 @@ def test_a_call_that_did_not_end_well_is_told() -> None:
 @pytest.fixture
 def database() -> Iterator[Database]:
     with Database("sqlite:///:memory:") as opened:
-        opened.migrate()
+        bring_up(opened)
         yield opened
 
 

@@ -13,6 +13,7 @@ from engine.understanding.context import CallerKnown
 from storage import people
 from storage.availability import available_starts
 from storage.database import Database
+from tests.storage.ready import bring_up
 from transport.simulation.persona import Conversation
 from transport.simulation.receptionist import Receptionist
 from transport.simulation.scenarios import ZONE, Scenario, seed_demo, working_days
@@ -26,7 +27,7 @@ _MONTHS = {11: "novembre", 12: "dicembre"}
 @pytest.fixture
 def database() -> Iterator[Database]:
     with Database("sqlite:///:memory:") as opened:
-        opened.migrate()
+        bring_up(opened)
         yield opened
 
 
