@@ -23,6 +23,7 @@ from engine.ports import (
     Dtmf,
     HungUp,
     Line,
+    LineEvent,
     LiveModel,
     ModelAudio,
     ModelEvent,
@@ -211,10 +212,10 @@ class Call:
         analyst = self._start(self._analyse_when_due(), "analyses")
         others = [
             self._start(self._converse(), "model"),
-            self._start(self._listen(), "line"),
             self._start(self._beat(), "beat"),
             self._start(self._notices.run(), "notices"),
         ]
+        self._line.listen(self._hear_line)
         try:
             await self._over.wait()
             self._link.close()
@@ -259,10 +260,13 @@ class Call:
             try:
                 await work
             except Exception as error:
-                log.error("call %s: its %s failed: %s", self._id, name, where(error))
-                self._end(f"internal error: {type(error).__name__}")
+                self._fail(name, error)
 
         return asyncio.create_task(guarded(), name=f"{name} of call {self._id}")
+
+    def _fail(self, what: str, error: Exception) -> None:
+        log.error("call %s: its %s failed: %s", self._id, what, where(error))
+        self._end(f"internal error: {type(error).__name__}")
 
     def _end(self, reason: str) -> None:
         if not self._over.is_set():
@@ -277,8 +281,8 @@ class Call:
 
     # --- the caller's side ---------------------------------------------------------------------------------
 
-    async def _listen(self) -> None:
-        async for event in self._line.events():
+    def _hear_line(self, event: LineEvent) -> None:
+        try:
             if isinstance(event, Audio):
                 self._on_caller_audio(event.pcm)
             elif isinstance(event, Dtmf):
@@ -289,6 +293,8 @@ class Call:
                     self._leave(event.reason)
                 else:
                     self._end(event.reason)
+        except Exception as error:
+            self._fail("line", error)
 
     def _on_key(self, key: str) -> None:
         """A key counts as speech that goes on until its run of keys ends: what is being decided waits for it."""
@@ -337,17 +343,18 @@ class Call:
 
     async def _beat(self) -> None:
         """What time alone brings about: silence upward, playout marks, speech that ends, deadlines."""
-        step = self._settings.uplink_chunk_ms / 1000
-        due = self._clock.monotonic()
+        step, gap = self._settings.uplink_chunk_ms / 1000, self._settings.uplink_gap_ms / 1000
+        due, pause = self._clock.monotonic(), step
         while True:
-            due += step
+            due += pause
             await self._clock.sleep(due - self._clock.monotonic())
             now, monotonic = self._clock.now(), self._clock.monotonic()
             if monotonic - due >= step:  # we were held up: what the bridge sent meanwhile is still to be read
                 self._covered_until = min(self._covered_until + monotonic - due, monotonic)
                 due = monotonic
             silent_s = monotonic - self._covered_until
-            if silent_s * 1000 >= self._settings.uplink_gap_ms:
+            pause = step if silent_s >= gap else max(step, min(2 * step, gap - silent_s))
+            if silent_s >= gap:
                 self._send_up(None, now)
                 self._covered_until += step
                 self._on_edges(self._detector.quiet(now), now)

@@ -64,7 +64,7 @@ class Talk(Protocol):
     """What the link must know of the talk it carries."""
 
     def hear(self, event: ModelEvent) -> None:
-        """The model says something. GoAway, ResumptionHandle and ModelGone are not passed on."""
+        """The model says something. GoAway and ResumptionHandle are not passed on."""
 
     def broken_off(self) -> bool:
         """The conversation has ended: of what was being said and heard in it, nothing more comes.
@@ -247,21 +247,15 @@ class ModelLink:
         return None if self._closed else self._after_loss(end.loss)
 
     async def _converse(self, resume: str | None, seed: str | None) -> ModelGone:
-        end = ModelGone(1006, "it ended without a word")
         async with self._model.open(self._prompt, resume=resume, seed=seed) as session:
             self._begin(session)
             pump = asyncio.create_task(self._pump(session), name=f"uplink of call {self._id}")
             try:
-                async for event in session.events():
-                    if isinstance(event, ModelGone):
-                        end = event
-                    else:
-                        self._hear(event)
+                return await session.hold(self._hear)
             finally:
                 self._end()
                 pump.cancel()
                 await asyncio.gather(pump, return_exceptions=True)
-        return end
 
     def _begin(self, session: LiveSession) -> None:
         self._session = session
@@ -279,14 +273,19 @@ class ModelLink:
             self._in_debt = True
 
     async def _pump(self, session: LiveSession) -> None:
-        while True:
-            chunk = await self._uplink.next()
-            try:
-                await session.send_audio(chunk)
-            except LiveModelError as error:
-                self._uplink.put_back(chunk)
-                log.info("call %s: the model takes no more audio: %s", self._id, error.loss)
-                return
+        """Send what had to wait; all else goes up at once."""
+        self._uplink.offer = session.offer_audio
+        try:
+            while True:
+                chunk = await self._uplink.next()
+                try:
+                    await session.send_audio(chunk)
+                except LiveModelError as error:
+                    self._uplink.put_back(chunk)
+                    log.info("call %s: the model takes no more audio: %s", self._id, error.loss)
+                    return
+        finally:
+            self._uplink.offer = None
 
     def _hear(self, event: ModelEvent) -> None:
         match event:

@@ -5,7 +5,7 @@ Implemented in transport/ and storage/ (and by plain objects in tests); handed i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,8 +81,11 @@ LineEvent = Audio | Dtmf | HungUp
 class Line(Protocol):
     """The caller's side of one call."""
 
-    def events(self) -> AsyncIterator[LineEvent]:
-        """What comes from the caller, ending with exactly one HungUp."""
+    def listen(self, hear: Callable[[LineEvent], None]) -> None:
+        """Tell `hear` what has come from the caller and what will, in order: the last is the only HungUp.
+
+        It is called wherever the line learns of it, so it must not wait, and must not raise.
+        """
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Queue audio of assistant turn number `turn`: PCM16 LE mono at 24 kHz, any length. Never blocks."""
@@ -212,11 +215,14 @@ class ModelGone:
     loss: Loss = Loss.NETWORK
 
 
-ModelEvent = ModelAudio | CallerWords | AssistantWords | Signal | GoAway | ResumptionHandle | ModelGone
+ModelEvent = ModelAudio | CallerWords | AssistantWords | Signal | GoAway | ResumptionHandle
 
 
 class LiveSession(Protocol):
     """One open conversation with the live model."""
+
+    def offer_audio(self, pcm: bytes) -> bool:
+        """Send PCM16 LE mono at 16 kHz, any length, if that needs no waiting; whether it was sent."""
 
     async def send_audio(self, pcm: bytes) -> None:
         """PCM16 LE mono at 16 kHz, any length. Waits while the model takes no more; nothing is kept here.
@@ -230,8 +236,12 @@ class LiveSession(Protocol):
         Raises LiveModelError when the conversation has ended.
         """
 
-    def events(self) -> AsyncIterator[ModelEvent]:
-        """What the model says, ending with exactly one ModelGone."""
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
+        """Tell `hear` what the model says, in order, until it is gone; how it went.
+
+        `hear` is called wherever the session learns of it, so it must not wait. What it raises ends the session, and is
+        raised from here.
+        """
 
 
 class LiveModel(Protocol):

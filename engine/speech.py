@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -389,11 +389,12 @@ class AssistantSpeech:
         """The turn as it is known now."""
         raw = "".join(text for text, _ in self.pieces)
         text = " ".join(raw.split())
-        heard = None if self.cut_ms is None else _whole_words(text, self._chars(text, raw, self.cut_ms))
+        weights = list(accumulate(_WEIGHTS.get(char, 1.0) for char in text))
+        heard = None if self.cut_ms is None else _whole_words(text, self._chars(weights, raw, self.cut_ms))
         most = len(text if heard is None else heard)
         played: list[Played] = []
         for at, ms in self.samples:
-            chars = min(self._chars(text, raw, ms), most)
+            chars = min(self._chars(weights, raw, ms), most)
             if chars > (played[-1].chars if played else 0):
                 played.append(Played(at, chars))
         return Turn(
@@ -406,19 +407,18 @@ class AssistantSpeech:
             played=tuple(played),
         )
 
-    def _chars(self, text: str, raw: str, ms: float) -> int:
-        """How many characters of `text` were surely played after `ms` milliseconds."""
-        total = self.audio_ms
+    def _chars(self, weights: Sequence[float], raw: str, ms: float) -> int:
+        """How many characters of the text were surely played after `ms` milliseconds, by their weights, summed up."""
+        total, length = self.audio_ms, len(weights)
         if not self.generated:
-            total = max(total, len(text) / _SLOW_CHARS_PER_S * 1000)
-        if not text or total <= 0:
+            total = max(total, length / _SLOW_CHARS_PER_S * 1000)
+        if not weights or total <= 0:
             return 0
         share = max(0.0, min(1.0, (ms - _MARGIN_MS) / total))
-        weights = list(accumulate(_WEIGHTS.get(char, 1.0) for char in text))
-        chars = min(int(len(text) * share), bisect_right(weights, weights[-1] * share))
+        chars = min(int(length * share), bisect_right(weights, weights[-1] * share))
         if not self.generated:
             arrived = sum(len(piece) for piece, after_ms in self.pieces if after_ms <= ms)
-            chars = min(chars, int(len(text) * arrived / len(raw)))
+            chars = min(chars, int(length * arrived / len(raw)))
         return chars
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 BYTES_PER_MS = 32  # PCM16 mono at 16 kHz
 
@@ -17,10 +18,15 @@ class Uplink:
         self._partial = bytearray()
         self._waiting: deque[bytes] = deque()
         self._arrived = asyncio.Event()
+        self.offer: Callable[[bytes], bool] | None = None
+        """Takes a chunk at once, or says that it cannot; the chunk then waits for `next`."""
         self.dropped_ms = 0
 
     def add(self, pcm: bytes) -> None:
         """Caller audio: PCM16 LE mono at 16 kHz, any length."""
+        if not self._partial and len(pcm) == self._chunk:
+            self._queue(pcm)
+            return
         self._partial += pcm
         while len(self._partial) >= self._chunk:
             self._queue(bytes(self._partial[: self._chunk]))
@@ -49,6 +55,8 @@ class Uplink:
         self._waiting.appendleft(chunk)
 
     def _queue(self, chunk: bytes) -> None:
+        if not self._waiting and self.offer is not None and self.offer(chunk):
+            return
         self._waiting.append(chunk)
         if len(self._waiting) > self._most:
             self._waiting.popleft()

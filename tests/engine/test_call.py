@@ -42,12 +42,31 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+class Inbox:
+    """What comes from the caller, up to the hang-up."""
+
+    def __init__(self) -> None:
+        self.early: list[LineEvent] = []
+        self.hear = self.early.append
+        self.over = False
+
+    def put_nowait(self, event: LineEvent) -> None:
+        if not self.over:
+            self.over = isinstance(event, HungUp)
+            self.hear(event)
+
+    def listen(self, hear: Callable[[LineEvent], None]) -> None:
+        self.hear = hear
+        for event in self.early:
+            hear(event)
+
+
 class Phone:
     """A line whose playout is exact: audio is played at once and in order, at the speed of the clock."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
-        self.inbox: asyncio.Queue[LineEvent] = asyncio.Queue()
+        self.inbox = Inbox()
         self.began: dict[int, float] = {}
         self.ms: dict[int, float] = {}
         self.ended: set[int] = set()
@@ -58,12 +77,8 @@ class Phone:
         self.transfers = True
         self.transferred_to: str | None = None
 
-    async def events(self) -> AsyncIterator[LineEvent]:
-        while True:
-            event = await self.inbox.get()
-            yield event
-            if isinstance(event, HungUp):
-                return
+    def listen(self, hear: Callable[[LineEvent], None]) -> None:
+        self.inbox.listen(hear)
 
     def play(self, turn: int, pcm: bytes) -> None:
         self.began.setdefault(turn, self.clock.monotonic())
@@ -108,7 +123,7 @@ class Model:
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
-        self.outbox: asyncio.Queue[ModelEvent] = asyncio.Queue()
+        self.outbox: asyncio.Queue[ModelEvent | ModelGone] = asyncio.Queue()
         self.audio: list[bytes] = []
         self.notices: list[tuple[datetime, str]] = []
         self.open_now = False
@@ -129,6 +144,11 @@ class Model:
         finally:
             self.open_now = False
 
+    def offer_audio(self, pcm: bytes) -> bool:
+        if not self.blocked:
+            self.audio.append(pcm)
+        return not self.blocked
+
     async def send_audio(self, pcm: bytes) -> None:
         while self.blocked:
             await self.clock.sleep(1)
@@ -137,12 +157,10 @@ class Model:
     async def send_notice(self, text: str) -> None:
         self.notices.append((self.clock.now(), text))
 
-    async def events(self) -> AsyncIterator[ModelEvent]:
-        while True:
-            event = await self.outbox.get()
-            yield event
-            if isinstance(event, ModelGone):
-                return
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
+        while not isinstance(event := await self.outbox.get(), ModelGone):
+            hear(event)
+        return event
 
 
 class Ear:
@@ -272,7 +290,7 @@ class Scene:
             self.model.outbox.put_nowait(Signal.TURN_COMPLETE)
         await settle()
 
-    async def signal(self, *events: ModelEvent) -> None:
+    async def signal(self, *events: ModelEvent | ModelGone) -> None:
         for event in events:
             self.model.outbox.put_nowait(event)
         await settle()
@@ -1048,3 +1066,16 @@ async def test_after_hanging_up_no_other_conversation_is_begun(scene: Scene) -> 
     end = await scene.over(1)
     assert (end.reason, dict(end.rotations)) == ("hangup", {})
     assert len(scene.model.opened) == 1
+
+
+async def test_an_error_in_hearing_the_caller_ends_the_call(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(pcm: bytes, now: datetime) -> Sequence[SpeechEdge]:
+        raise ZeroDivisionError
+
+    scene.ear.feed = broken  # type: ignore[method-assign]  # an ear that fails
+    await scene.hears(40)
+    await scene.hears(40)
+    assert (await scene.over()).reason == "internal error: ZeroDivisionError"
+    assert "its line failed" in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -33,11 +33,16 @@ WHOLE_TURN = (AUDIO, Signal.GENERATION_COMPLETE, Signal.TURN_COMPLETE)
 class Session:
     """One conversation, at the model's end."""
 
-    inbox: asyncio.Queue[ModelEvent] = field(default_factory=asyncio.Queue)
+    inbox: asyncio.Queue[ModelEvent | ModelGone] = field(default_factory=asyncio.Queue)
     audio: list[bytes] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     open: bool = True
     deaf: bool = False
+
+    def offer_audio(self, pcm: bytes) -> bool:
+        if not self.deaf:
+            self.audio.append(pcm)
+        return not self.deaf
 
     async def send_audio(self, pcm: bytes) -> None:
         if self.deaf:
@@ -49,12 +54,10 @@ class Session:
             raise LiveModelError("gone")
         self.notices.append(text)
 
-    async def events(self) -> AsyncIterator[ModelEvent]:
-        while True:
-            event = await self.inbox.get()
-            yield event
-            if isinstance(event, ModelGone):
-                return
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
+        while not isinstance(event := await self.inbox.get(), ModelGone):
+            hear(event)
+        return event
 
 
 @dataclass
@@ -155,7 +158,7 @@ class Scene:
         await self.says(*WHOLE_TURN, ResumptionHandle("h1"))
         self.talk.begun = True
 
-    async def says(self, *events: ModelEvent) -> None:
+    async def says(self, *events: ModelEvent | ModelGone) -> None:
         for event in events:
             self.session.inbox.put_nowait(event)
         await settle()

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from engine.ports import Line
+from tests.lines import events_of
 from transport.bridge.metadata import CallMetadata
 from transport.clock import SystemClock
 from transport.server import DOOR, ExposedError, Parts, init_app, refuse_exposed, running
@@ -25,7 +26,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 async def answer(line: Line, metadata: CallMetadata) -> None:
-    async for _ in line.events():
+    async for _ in events_of(line):
         pass
 
 

@@ -16,6 +16,7 @@ from engine.ports import ExtractorError, Line, Mention
 from engine.turns import Turn
 from storage.results import Refusal
 from tests.clocks import VirtualClock
+from tests.lines import events_of
 from transport.bridge.metadata import CallMetadata
 from transport.clock import SystemClock
 from transport.metrics import Metrics
@@ -122,7 +123,7 @@ async def test_lag_is_what_comes_on_top() -> None:
 
 async def test_calls_and_refusals_over_a_real_socket() -> None:
     async def answer(line: Line, metadata: CallMetadata) -> None:
-        async for _ in line.events():
+        async for _ in events_of(line):
             pass
 
     bridge = BridgeSettings(max_calls=1, close_timeout_s=0.5)

@@ -35,7 +35,7 @@ QUIET = bytes(640)
 
 class Model:
     def __init__(self) -> None:
-        self.outbox: asyncio.Queue[ModelEvent] = asyncio.Queue()
+        self.outbox: asyncio.Queue[ModelEvent | ModelGone] = asyncio.Queue()
         self.heard = bytearray()
 
     @asynccontextmanager
@@ -45,14 +45,19 @@ class Model:
         yield self
 
     async def send_audio(self, pcm: bytes) -> None:
+        raise AssertionError("nothing ever waits")
+
+    def offer_audio(self, pcm: bytes) -> bool:
         self.heard += pcm
+        return True
 
     async def send_notice(self, text: str) -> None:
         raise AssertionError("no notice was asked for")
 
-    async def events(self) -> AsyncIterator[ModelEvent]:
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
         while not isinstance(event := await self.outbox.get(), ModelGone):
-            yield event
+            hear(event)
+        return event
 
 
 class Supervisor:

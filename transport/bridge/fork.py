@@ -10,6 +10,8 @@ from transport.bridge.connection import Connection, json_object, pressed, whole_
 from transport.bridge.line import BridgeLine, Pace
 from transport.bridge.metadata import CallMetadata, read_metadata
 
+_MARKER = b"\xff\xff"
+
 
 class ForkConnection(Connection):
     """One WebSocket of mod_audio_fork."""
@@ -65,8 +67,10 @@ class ForkConnection(Connection):
 
 def without_markers(pcm: bytes) -> bytes:
     """`pcm` (PCM16 LE) with every sample -1 replaced by 0."""
-    if b"\xff\xff" not in pcm:
+    at = pcm.find(_MARKER)
+    while at >= 0 and at % 2:  # two halves of neighbours
+        at = pcm.find(_MARKER, at + 1)
+    if at < 0:
         return pcm
     samples = np.frombuffer(pcm, dtype="<i2")
-    marked = samples == -1
-    return np.where(marked, 0, samples).astype("<i2").tobytes() if marked.any() else pcm
+    return np.where(samples == -1, 0, samples).astype("<i2").tobytes()

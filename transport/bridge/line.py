@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,7 +81,7 @@ class BridgeLine:
         self._inbox_bytes = 0
         self._dropped_bytes = 0
         self._over = False
-        self._arrived = asyncio.Event()
+        self._hear: Callable[[LineEvent], None] | None = None
         self.ended = asyncio.Event()
 
     # --- from the dialect ----------------------------------------------------------------------------------
@@ -100,6 +100,8 @@ class BridgeLine:
             return
         self._gathered.clear()
         self._put(Audio(pcm))
+        if self._hear is not None:
+            return
         self._inbox_bytes += len(pcm)
         while self._inbox_bytes > self._most_bytes:
             oldest = next(event for event in self._inbox if isinstance(event, Audio))
@@ -155,18 +157,11 @@ class BridgeLine:
 
     # --- engine.ports.Line ---------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[LineEvent]:
-        """What comes from the caller, ending with exactly one HungUp."""
-        while True:
-            while self._inbox:
-                event = self._inbox.popleft()
-                if isinstance(event, Audio):
-                    self._inbox_bytes -= len(event.pcm)
-                yield event
-                if isinstance(event, HungUp):
-                    return
-            self._arrived.clear()
-            await self._arrived.wait()
+    def listen(self, hear: Callable[[LineEvent], None]) -> None:
+        """Tell `hear` what has come from the caller and what will, ending with exactly one HungUp."""
+        while self._inbox:
+            hear(self._inbox.popleft())
+        self._hear = hear
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Queue audio of assistant turn number `turn`: PCM16 LE mono at 24 kHz, any length."""
@@ -212,5 +207,7 @@ class BridgeLine:
         self.over("gone over to another connection")
 
     def _put(self, event: LineEvent) -> None:
-        self._inbox.append(event)
-        self._arrived.set()
+        if self._hear is not None:
+            self._hear(event)
+        else:
+            self._inbox.append(event)

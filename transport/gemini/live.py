@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
@@ -25,7 +25,7 @@ from engine.ports import (
     ResumptionHandle,
     Signal,
 )
-from transport.gemini.fast import CapturedConnection, audio_frame, audio_in, capturing
+from transport.gemini.fast import CapturedConnection, audio_frame, capturing, events_in
 from transport.gemini.losses import NO_CLOSE, close_code, loss_of, reason_of
 from transport.gemini.settings import GeminiSettings
 
@@ -103,11 +103,15 @@ class GeminiLive:
 
 
 class GeminiLiveSession:
-    """One open conversation. Audio goes over `connection` by hand, where there is one; all else by the SDK."""
+    """One open conversation. Sound and words go over `connection` by hand, where there is one; all else by the SDK."""
 
     def __init__(self, sdk: AsyncSession, connection: CapturedConnection | None) -> None:
         self._sdk = sdk
         self._connection = connection
+
+    def offer_audio(self, pcm: bytes) -> bool:
+        """Send PCM16 LE mono at 16 kHz, any length, if that needs no waiting; whether it was sent."""
+        return self._connection is not None and self._connection.send_now(audio_frame(pcm))
 
     async def send_audio(self, pcm: bytes) -> None:
         """PCM16 LE mono at 16 kHz, any length. Waits while Gemini takes no more. Raises LiveModelError."""
@@ -128,29 +132,52 @@ class GeminiLiveSession:
         except (ConnectionClosed, OSError) as error:
             raise LiveModelError(f"Gemini is gone: {reason_of(error)}", loss_of(error)) from error
 
-    async def events(self) -> AsyncIterator[ModelEvent]:
-        """What the model says, ending with exactly one ModelGone."""
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
+        """Tell `hear` what the model says until it is gone (engine.ports.LiveSession)."""
+        try:
+            if self._connection is not None:
+                await self._hear_by_hand(self._connection, hear)
+            while True:
+                await self._hear_by_sdk(hear)
+        except errors.APIError as error:
+            return ModelGone(error.code or NO_CLOSE, reason_of(error), loss_of(error))
+        except ConnectionClosed as error:
+            return ModelGone(close_code(error), reason_of(error), loss_of(error))
+        except (OSError, WebSocketException) as error:
+            return ModelGone(NO_CLOSE, reason_of(error), loss_of(error))
+
+    async def _hear_by_hand(self, connection: CapturedConnection, hear: Callable[[ModelEvent], None]) -> None:
+        """Sound and words the moment they come, all else by the SDK. Does not return."""
+        failed: list[Exception] = []
+
+        def take(frame: bytes) -> bool:
+            if (events := events_in(frame)) is None:
+                return False
+            try:
+                for event in events:
+                    hear(event)
+            except Exception as error:
+                failed.append(error)
+                connection.transport.abort()
+            return True
+
+        connection.hear(take)
         try:
             while True:
-                if self._connection is None:
-                    message = await self._message()
-                else:
-                    frame = await self._connection.recv(decode=False)
-                    if (sounds := audio_in(frame)) is not None:
-                        for sound in sounds:
-                            yield ModelAudio(sound)
-                        continue
-                    self._connection.give_back(frame)
-                    message = await self._message()
-                if message is not None:
-                    for event in read_message(message):
-                        yield event
-        except errors.APIError as error:
-            yield ModelGone(error.code or NO_CLOSE, reason_of(error), loss_of(error))
-        except ConnectionClosed as error:
-            yield ModelGone(close_code(error), reason_of(error), loss_of(error))
-        except (OSError, WebSocketException) as error:
-            yield ModelGone(NO_CLOSE, reason_of(error), loss_of(error))
+                frame = await connection.recv(decode=False)
+                if not take(frame):
+                    connection.give_back(frame)
+                    await self._hear_by_sdk(hear)
+        except ConnectionClosed:
+            if failed:
+                raise failed[0] from None
+            raise
+
+    async def _hear_by_sdk(self, hear: Callable[[ModelEvent], None]) -> None:
+        """The next message, read by the SDK."""
+        if (message := await self._message()) is not None:
+            for event in read_message(message):
+                hear(event)
 
     async def _message(self) -> types.LiveServerMessage | None:
         """The next message as the SDK reads it; None for one that it does not know."""

@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from engine.ports import Audio, Line, LineEvent
+from tests.lines import events_of
 from transport.bridge.metadata import CallMetadata
 
 Answering = Callable[[Line, CallMetadata], Awaitable[None]]
@@ -32,7 +33,7 @@ class Desk:
         try:
             if self.script is not None:
                 await self.script(line, metadata)
-            async for event in line.events():
+            async for event in events_of(line):
                 self.events[call_id].append(event)
         finally:
             self.over[call_id].set()

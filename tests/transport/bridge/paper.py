@@ -77,7 +77,7 @@ class PaperModel:
 
     def __init__(self, clock: LoopClock, chance: random.Random) -> None:
         self._clock, self._chance = clock, chance
-        self._outbox: asyncio.Queue[ModelEvent] = asyncio.Queue()
+        self._outbox: asyncio.Queue[ModelEvent | ModelGone] = asyncio.Queue()
         self._ear = Demodulator(16000)
         self.heard: list[str] = []
         self.said: list[str] = []
@@ -90,22 +90,24 @@ class PaperModel:
         yield self
 
     async def send_audio(self, pcm: bytes) -> None:
+        raise AssertionError("nothing ever waits")
+
+    def offer_audio(self, pcm: bytes) -> bool:
         self.chunks.append((self._clock.monotonic(), len(pcm)))
         words = self._ear.feed(pcm)
         self.heard += words
         for word in words:
             if word != END_OF_UTTERANCE:
                 self._outbox.put_nowait(CallerWords(f"{word} "))
+        return True
 
     async def send_notice(self, text: str) -> None:
         pass
 
-    async def events(self) -> AsyncIterator[ModelEvent]:
-        while True:
-            event = await self._outbox.get()
-            yield event
-            if isinstance(event, ModelGone):
-                return
+    async def hold(self, hear: Callable[[ModelEvent], None]) -> ModelGone:
+        while not isinstance(event := await self._outbox.get(), ModelGone):
+            hear(event)
+        return event
 
     def leave(self) -> None:
         self._outbox.put_nowait(ModelGone(1000, "over", Loss.FATAL))

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 
 from engine.ports import AssistantWords, CallerWords, ModelAudio, ModelEvent, Signal
 from tests.transport.gemini.test_live import PROMPT, Conversation, spoken, words
-from transport.gemini.fast import CapturedConnection, audio_frame, audio_in
+from transport.gemini.fast import CapturedConnection, audio_frame, events_in
 from transport.gemini.live import GeminiLive, read_message
 from transport.gemini.settings import GeminiSettings
 from transport.simulation.gemini_emulator import GeminiEmulator
@@ -77,16 +77,20 @@ def test_what_is_read_by_hand_is_what_the_sdk_reads(
     offline: genai.Client, message: dict[str, Any], indent: int | None
 ) -> None:
     frame = json.dumps(message, indent=indent).encode()
-    by_hand = audio_in(frame)
-    assert by_hand is not None
-    assert [ModelAudio(pcm) for pcm in by_hand] == by_the_sdk(offline, frame)
+    assert events_in(frame) == by_the_sdk(offline, frame)
 
 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=400), min_size=1, max_size=3))
 def test_any_sound_is_read_alike(pieces: list[bytes]) -> None:
     frame = json.dumps(said(*(sound(encoded(each)) for each in pieces))).encode()
-    assert audio_in(frame) == pieces
-    assert [ModelAudio(each) for each in pieces] == by_the_sdk(genai.Client(api_key="none"), frame)
+    assert events_in(frame) == [ModelAudio(each) for each in pieces]
+    assert events_in(frame) == by_the_sdk(genai.Client(api_key="none"), frame)
+
+
+@given(text=st.text(max_size=60), kind=st.sampled_from(["inputTranscription", "outputTranscription"]))
+def test_any_words_are_read_alike(text: str, kind: str) -> None:
+    frame = json.dumps({"serverContent": {kind: {"text": text}}}).encode()
+    assert events_in(frame) == by_the_sdk(genai.Client(api_key="none"), frame)
 
 
 LEFT = {
@@ -104,6 +108,13 @@ LEFT = {
     "the alphabet of addresses": said(sound("__-_")),
     "not base64": said(sound("@@@@")),
     "an unknown key in the turn": {"serverContent": {"modelTurn": {"parts": [], "new": 1}}},
+    "words that end": {"serverContent": {"inputTranscription": {"text": "sì", "finished": True}}},
+    "words of a language": {"serverContent": {"outputTranscription": {"text": "sì", "languageCode": "it"}}},
+    "words without a text": {"serverContent": {"outputTranscription": {}}},
+    "words that are a number": {"serverContent": {"outputTranscription": {"text": 15}}},
+    "both sides' words": {
+        "serverContent": {"inputTranscription": {"text": "sì"}, "outputTranscription": {"text": "no"}}
+    },
     "only an interruption": {"serverContent": {"interrupted": True}},
     "another message": {"goAway": {"timeLeft": "1s"}},
     "a list": [],
@@ -114,12 +125,12 @@ LEFT = {
 
 @pytest.mark.parametrize("message", LEFT.values(), ids=LEFT)
 def test_everything_else_is_left_to_the_sdk(message: Any) -> None:
-    assert audio_in(json.dumps(message).encode()) is None
+    assert events_in(json.dumps(message).encode()) is None
 
 
 def test_what_is_no_json_is_left_to_the_sdk() -> None:
-    assert audio_in(b"{") is None
-    assert audio_in(b"\xff\xfe") is None
+    assert events_in(b"{") is None
+    assert events_in(b"\xff\xfe") is None
 
 
 @given(pcm=st.binary(max_size=2000))
@@ -157,8 +168,8 @@ async def test_without_its_connection_all_goes_by_the_sdk_with_one_warning(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(CapturedConnection, "__init__", ClientConnection.__init__)
-    monkeypatch.setattr(CapturedConnection, "recv", ClientConnection.recv)
+    for name in ("__init__", "recv", "data_received"):
+        monkeypatch.setattr(CapturedConnection, name, getattr(ClientConnection, name))
     model = GeminiLive(client, settings)
     with caplog.at_level(logging.WARNING, "transport.gemini"):
         for _ in range(2):
@@ -178,3 +189,18 @@ async def test_without_its_connection_all_goes_by_the_sdk_with_one_warning(
         caplog.records[0].message
     ]
     assert emulator.calls[0].heard == ["Mercoledì alle 15 va benissimo"]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_an_error_of_who_hears_ends_the_session(
+    client: genai.Client, settings: GeminiSettings, by_hand: bool
+) -> None:
+    def hear(event: ModelEvent) -> None:
+        if isinstance(event, ModelAudio):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(10), GeminiLive(client, settings).open(PROMPT) as session:
+            if not by_hand:
+                session._connection = None
+            await session.hold(hear)

@@ -57,10 +57,12 @@ class Conversation:
         self._news = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
-    async def _read(self) -> None:
-        async for event in self.session.events():
+    async def _read(self) -> ModelGone:
+        def hear(event: ModelEvent) -> None:
             self.events.append(event)
             self._news.set()
+
+        return await self.session.hold(hear)
 
     async def until(self, done: Callable[[list[ModelEvent]], bool]) -> list[ModelEvent]:
         async with asyncio.timeout(10):
@@ -81,11 +83,7 @@ class Conversation:
 
     async def gone(self) -> ModelGone:
         async with asyncio.timeout(10):
-            await self._reader
-        last = self.events[-1]
-        assert isinstance(last, ModelGone)
-        assert sum(isinstance(event, ModelGone) for event in self.events) == 1
-        return last
+            return await self._reader
 
 
 @asynccontextmanager
