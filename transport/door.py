@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
 from engine.ports import Clock
+from transport.console.same_origin import names_this_machine
 from transport.loopback import is_loopback
 from transport.tokens import BridgeTokens
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 BRIDGES = "/bridge/"
 NUMBERS = "/metrics"
 _RETRY_AFTER_S = "5"
+_NOBODY_ELSES = ".internal"  # no public DNS can give such a name, as host.docker.internal
 
 
 class Door:
@@ -48,13 +50,13 @@ class Door:
             if path.startswith(BRIDGES):
                 return self._stranger(request) or self._full() or await self._let_in(request, handler)
             if path == NUMBERS:
-                return self._stranger(request) or await handler(request)
+                return self._stranger(request, reads=True) or await handler(request)
             return await handler(request)
 
         return ask
 
-    def _stranger(self, request: web.Request) -> web.Response | None:
-        if self._tokens is None and _is_another_sites(request):
+    def _stranger(self, request: web.Request, *, reads: bool = False) -> web.Response | None:
+        if self._tokens is None and _is_another_sites(request, reads=reads):
             self._refused("other_site")
             log.warning("a request was refused: a page of another site made it")
             return web.json_response({"error": "asked by a page of another site"}, status=403)
@@ -84,17 +86,20 @@ class Door:
             self._inside -= 1
 
 
-def _is_another_sites(request: web.Request) -> bool:
+def _is_another_sites(request: web.Request, *, reads: bool) -> bool:
     """Whether a browser asks for a page that is none of this machine's: on loopback any page could, and where no token
     is asked for it would make calls.
 
-    Some bridges name an origin too: the host that they connect to.
+    Some bridges name an origin too: the host that they connect to. That counts only where the host is this machine by
+    its own name, since a site may have its name lead here. A page of such a site that only `reads` names no origin.
     """
     origin = request.headers.get("Origin")
-    if origin is None:
-        return False
     try:
+        host = request.url.host or ""
+        ours = names_this_machine(request) or host.endswith(_NOBODY_ELSES)
+        if origin is None:
+            return reads and not ours
         named = URL(origin).host if "://" in origin else origin.partition(":")[0]
-        return not (is_loopback(named) or named == request.url.host)
+        return not (is_loopback(named) or (ours and named == host))
     except ValueError:
         return True

@@ -102,6 +102,51 @@ async def test_where_no_token_is_asked_for_a_browser_makes_no_call_for_another_s
             assert not ws.closed
 
 
+REBOUND = [
+    {"Host": "evil.example:8080", "Origin": "http://evil.example:8080"},
+    {"Host": "evil.example", "Origin": "evil.example"},
+    {"Host": "internal.evil.example:8080", "Origin": "http://internal.evil.example:8080"},
+    {"Host": "192.168.1.7:8080", "Origin": "http://192.168.1.7:8080"},
+]
+
+
+@pytest.mark.parametrize("headers", REBOUND)
+@pytest.mark.parametrize("path", bridge_routes())
+async def test_a_site_whose_name_was_made_to_lead_here_makes_no_call(
+    path: str, headers: dict[str, str]
+) -> None:
+    async with server(locked=False) as (address, session):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(address + path, headers=headers)
+        assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("headers", [*REBOUND, {"Host": "evil.example:8080"}, {"Host": "["}])
+async def test_nor_does_it_read_the_numbers_where_it_need_name_no_origin(headers: dict[str, str]) -> None:
+    async with (
+        server(locked=False) as (address, session),
+        session.get(f"{address}/metrics", headers=headers) as refused,
+    ):
+        assert refused.status == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"Host": "localhost:8080"}, {"Host": "host.docker.internal:8080"}])
+async def test_whoever_asks_for_this_machine_by_its_own_name_reads_them(headers: dict[str, str]) -> None:
+    async with (
+        server(locked=False) as (address, session),
+        session.get(f"{address}/metrics", headers=headers) as response,
+    ):
+        assert response.status == 200
+
+
+async def test_a_bridge_that_names_no_origin_may_call_this_machine_what_it_likes() -> None:
+    async with (
+        server(locked=False) as (address, session),
+        session.ws_connect(f"{address}/bridge/fork", headers={"Host": "voice.lan:8080"}) as ws,
+    ):
+        assert not ws.closed
+
+
 async def test_health_and_pages_ask_for_no_token() -> None:
     async with server() as (address, session):
         for path in ("/healthz", "/chiamate"):
