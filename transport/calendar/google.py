@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -164,7 +165,13 @@ class GoogleCalendar:
             except google.auth.exceptions.RefreshError as error:
                 kind = Unreachable if error.retryable else Forbidden
                 raise kind("Google gives no token for these credentials") from error
-            except (OSError, httplib2.HttpLib2Error, google.auth.exceptions.TransportError) as error:
+            except (  # HTTPException: the answer broke off in the middle
+                OSError,
+                HTTPException,
+                httplib2.HttpLib2Error,
+                google.auth.exceptions.TransportError,
+            ) as error:
+                self._forget_connection()
                 raise Unreachable(f"Google Calendar did not answer: {type(error).__name__}") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, on_thread)
@@ -184,6 +191,12 @@ class GoogleCalendar:
             )
             self._own.events = service.events()
         return self._own.events
+
+    def _forget_connection(self) -> None:
+        """Have this thread's next request begin another: on one that broke it would fail too."""
+        events = self._own.__dict__.pop("events", None)
+        if events is not None:
+            events.close()
 
 
 def _read_credentials(told: str, subject: str) -> Any:

@@ -32,14 +32,16 @@ class Fault:
     """What goes wrong with the next `times` calls of a method ("insert", "update", "delete", "get", "list").
 
     `status` and `reason` answer for it; without a status the request is only held, until `released`. It happens
-    before the request has any effect or `after`: the effect is there then, and the client does not learn of it.
-    `reached` is set once a request has come there.
+    before the request has any effect or `after`: the effect is there then, and the client does not learn of it. With
+    `cut_off` the answer is given, and the connection ends in the middle of it. `reached` is set once a request has
+    come there.
     """
 
     method: str
     status: int | None = None
     reason: str = "backendError"
     after: bool = False
+    cut_off: bool = False
     times: int = 1
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -175,7 +177,7 @@ class CalendarEmulator:
         fault = next((each for each in self.faults if each.method == name and each.times > 0), None)
         if fault is not None:
             fault.times -= 1
-        if fault is not None and not fault.after:
+        if fault is not None and not (fault.after or fault.cut_off):
             await _happen(fault)
         if path["calendarId"] not in self.events:
             raise Refused(404, "notFound", "Not Found")
@@ -184,6 +186,8 @@ class CalendarEmulator:
         answer = act(path, one, body or {}, if_match)
         if fault is not None and fault.after:
             await _happen(fault)
+        if fault is not None and fault.cut_off:
+            return await _half(request, answer)
         return web.Response(status=204) if answer is None else web.json_response(answer)
 
     def _acts(self) -> dict[str, Callable[..., Event | None]]:
@@ -314,6 +318,18 @@ async def _happen(fault: Fault) -> None:
         await fault.released.wait()
     else:
         raise Refused(fault.status, fault.reason, fault.reason)
+
+
+async def _half(request: web.Request, answer: Event | None) -> web.StreamResponse:
+    """Less of an answer than it says it is; then the connection ends."""
+    body = json.dumps(answer).encode()
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 async def _body(request: web.Request) -> Any:

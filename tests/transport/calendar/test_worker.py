@@ -143,6 +143,20 @@ async def test_what_may_pass_is_tried_again_and_makes_no_second_event(
     assert task["done_at"] is not None
 
 
+async def test_an_answer_that_breaks_off_is_tried_again_and_makes_no_second_event(office: Office) -> None:
+    await office.book()
+    office.google.fail("insert", cut_off=True)
+    worker = office.worker()
+    await worker.work_off()
+    (task,) = office.tasks()
+    assert task["last_error"] == "Google Calendar did not answer: IncompleteRead"
+    office.clock.later(2)
+    await worker.work_off()
+    (task,) = office.tasks()
+    assert (task["done_at"], task["last_error"]) == (office.clock.now(), None)
+    assert len(office.google.events[CALENDAR]) == 1
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_no_answer_in_time_is_tried_again_and_makes_no_second_event(
     office: Office, after: bool
