@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 
 from google.genai import errors
@@ -20,6 +21,7 @@ _BY_CLOSE_CODE = {
     1013: Loss.SERVER,
 }
 _TOO_MANY = 429
+_STATUS = re.compile("[A-Z_]{1,40}")  # one of Google's own words, as INVALID_ARGUMENT
 
 
 def loss_of_code(code: int) -> Loss:
@@ -47,8 +49,12 @@ def close_code(error: ConnectionClosed) -> int:
 
 
 def reason_of(error: BaseException) -> str:
-    """In a few words, for the log."""
+    """In a few words, for the log: codes, and no sentence of the other side, which may quote what it was told."""
     if isinstance(error, errors.APIError):
-        said = error.message or (error.details if isinstance(error.details, str) else None)
-        return f"{error.code} {said or error.status or ''}".strip()
-    return str(error) or type(error).__name__
+        status = error.status if isinstance(error.status, str) and _STATUS.fullmatch(error.status) else ""
+        return f"{error.code} {status}".strip()
+    if isinstance(error, ConnectionClosed):
+        return f"closed with {close_code(error)}"
+    if isinstance(error, InvalidStatus):
+        return f"answered with {error.response.status_code}"
+    return type(error).__name__

@@ -12,7 +12,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from engine.ports import Loss
-from transport.gemini.losses import loss_of, loss_of_code
+from transport.gemini.losses import loss_of, loss_of_code, reason_of
 
 
 def answered(status: int) -> InvalidStatus:
@@ -53,3 +53,28 @@ def test_close_codes(code: int, loss: Loss) -> None:
 )
 def test_other_errors(error: Exception, loss: Loss) -> None:
     assert loss_of(error) is loss
+
+
+QUOTED = "cannot say 'Anna Bianchi, 340 123 4567'"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            errors.APIError(400, {"error": {"status": "INVALID_ARGUMENT", "message": QUOTED}}),
+            "400 INVALID_ARGUMENT",
+        ),
+        (errors.APIError(400, {"error": {"status": QUOTED, "message": QUOTED}}), "400"),
+        (errors.APIError(1007, QUOTED), "1007"),
+        (ConnectionClosedError(Close(1008, QUOTED), None), "closed with 1008"),
+        (ConnectionClosedError(None, None), "closed with 1006"),
+        (answered(401), "answered with 401"),
+        (ConnectionRefusedError(QUOTED), "ConnectionRefusedError"),
+        (ValueError(QUOTED), "ValueError"),
+    ],
+)
+def test_a_reason_is_told_in_codes_since_sentences_may_quote_the_prompt(
+    error: Exception, reason: str
+) -> None:
+    assert reason_of(error) == reason
