@@ -384,7 +384,14 @@ def server_parts(board: Switchboard, settings: Settings, entrance: Entrance) -> 
     """What the HTTP server is put together from; `entrance` tells the pages who asks."""
 
     def pages(app: web.Application) -> None:
-        add_console(app, board.database, entrance, lambda: board.shelf.refused, settings=settings.console)
+        add_console(
+            app,
+            board.database,
+            entrance,
+            lambda: board.shelf.refused,
+            settings=settings.console,
+            now=board.clock.now,
+        )
 
     def api(app: web.Application) -> None:
         chats = Chats(

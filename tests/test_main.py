@@ -9,18 +9,22 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from engine.rehearsal import rehearse
-from main import _demo_server, main
+from main import _demo_server, load_settings, main, server_parts
 from rules.facts import EVENTS, FACTS
 from transport.clock import SystemClock
+from transport.console.open_door import OpenDoor
 from transport.server import Parts
 from transport.settings import ServerSettings
+from transport.simulation.clock import ScaledClock
 from transport.simulation.settings import DemoSettings
+from transport.switchboard import Switchboard
 from transport.tokens import BridgeTokens
 
 ROOT = Path(__file__).parent.parent
@@ -340,6 +344,16 @@ def test_the_demo_on_a_taken_port_that_was_asked_for_says_so(
     assert capsys.readouterr().err.splitlines() == [
         f"127.0.0.1:{taken} is taken: set VBS_DEMO__PORT to another port"
     ]
+
+
+def test_pages_go_by_the_clock_that_calls_go_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr("main.add_console", lambda *_, **given: told.update(given))
+    board = SimpleNamespace(clock=ScaledClock(10), database=None, answer=None, metrics=None, shelf=None)
+    parts = server_parts(cast(Switchboard, board), load_settings(), OpenDoor())
+    assert parts.pages is not None
+    parts.pages(web.Application())
+    assert told["now"] == board.clock.now
 
 
 async def test_the_demo_takes_a_free_port_when_the_default_one_is_taken(
