@@ -12,7 +12,14 @@ def read(request: web.Request, name: str) -> str | None:
     return request.cookies.get(_full(request, name))
 
 
-def put(request: web.Request, response: web.StreamResponse, name: str, value: str, **given: int) -> None:
+def put(
+    request: web.Request,
+    response: web.StreamResponse,
+    name: str,
+    value: str,
+    *,
+    max_age: int | None = None,
+) -> None:
     """Have the browser keep it until it is closed, or with `max_age` for so many seconds."""
     response.set_cookie(
         _full(request, name),
@@ -21,7 +28,7 @@ def put(request: web.Request, response: web.StreamResponse, name: str, value: st
         httponly=True,
         samesite="Lax",
         secure=request.app[SECURE],
-        max_age=given.get("max_age"),
+        max_age=max_age,
     )
 
 
