@@ -82,6 +82,7 @@ class PublicPages:
         self, request: web.Request, visit: Visit, consultant: ConsultantRecord
     ) -> web.StreamResponse:
         """Days and free slots."""
+        await self._look_elsewhere(consultant)
         frm, now = _day(request.query.get("da")), self._clock.now()
         found = await self._database.run(lambda: slots.offered(consultant, visit.conversation, frm, now))
         notice = TEXTS["notices"].get(request.query.get("avviso", ""))
@@ -92,11 +93,13 @@ class PublicPages:
         self, request: web.Request, visit: Visit, consultant: ConsultantRecord
     ) -> web.StreamResponse:
         """Hold the slot that was picked, and go on to the form."""
-        start, now = slots.instant((await request.post()).get("start")), self._clock.now()
+        start = slots.instant((await request.post()).get("start"))
         if (wait := self._holds.take(self._address(request))) > 0:
             return self._too_often(request, visit, consultant, wait)
         if start is None:
             raise web.HTTPSeeOther(_path(consultant))
+        await self._look_elsewhere(consultant)
+        now = self._clock.now()
         held = await self._database.run(
             lambda: bookings.propose(
                 consultant_id=consultant.id,
@@ -125,12 +128,13 @@ class PublicPages:
     ) -> web.StreamResponse:
         """Book what is held, if the form is right; sent twice it is one booking."""
         filled = form.read(await request.post())
-        now = self._clock.now()
         if filled.lead is None:
             held = await self._held(visit, consultant)
             if held is None:
                 raise web.HTTPSeeOther(_path(consultant, notice=_EXPIRED))
             return self._form(request, visit, consultant, held, filled, status=422)
+        await self._look_elsewhere(consultant)
+        now = self._clock.now()
         made = await self._database.run(
             lambda: bookings.confirm(
                 conversation=visit.conversation,
@@ -215,9 +219,12 @@ class PublicPages:
             ours = is_from_here(request, self._public_url) and await can_be_read(request)
             if not (ours and visit.is_ours((await request.post()).get(FIELD))):
                 return self._problem(request, visit, "stale", 403, known)
-        if self._elsewhere is not None:
-            await self._elsewhere.fresh(known.id)
         return await answer(request, visit, known)
+
+    async def _look_elsewhere(self, consultant: ConsultantRecord) -> None:
+        """Before free time is looked at: when the consultant's calendar says they are busy. It may take a while."""
+        if self._elsewhere is not None:
+            await self._elsewhere.fresh(consultant.id)
 
     async def _held(self, visit: Visit, consultant: ConsultantRecord) -> Hold | None:
         now = self._clock.now()

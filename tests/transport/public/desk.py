@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from engine.ports import Elsewhere
 from storage import bookings
 from storage.database import Database
 from storage.results import Booking
@@ -51,12 +52,14 @@ def token(text: str) -> str:
 
 @asynccontextmanager
 async def site(
-    database: Database, clock: Hands | None = None, settings: PublicSettings | None = None
+    database: Database,
+    clock: Hands | None = None,
+    settings: PublicSettings | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Site]:
     app = web.Application()
-    add_public(
-        app, database, clock or Hands(), settings or PublicSettings(consultants="1", holds_per_hour=1000)
-    )
+    settings = settings or PublicSettings(consultants="1", holds_per_hour=1000)
+    add_public(app, database, clock or Hands(), settings, elsewhere=elsewhere)
     server = TestServer(app)
     await server.start_server()
     try:

@@ -240,6 +240,40 @@ async def test_days_a_few_at_a_time(lia: Browser, database: Database) -> None:
         assert (await lia.get(f"{PAGE}?da={odd}")).status == 200
 
 
+class Asked:
+    """Counts how often the calendar is waited for."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def begin(self, consultant_id: int) -> None: ...
+
+    async def fresh(self, consultant_id: int) -> None:
+        assert consultant_id == 1
+        self.times += 1
+
+
+async def test_the_calendar_is_waited_for_only_where_free_time_is_looked_at(database: Database) -> None:
+    asked = Asked()
+
+    def since() -> int:
+        times, asked.times = asked.times, 0
+        return times
+
+    async with site(database, elsewhere=asked) as server, browser(server) as lia:
+        own = token((await lia.get(PAGE)).text)
+        assert since() == 1
+        held = await lia.post(f"{PAGE}/tieni", start=THREE, modulo=own)
+        assert (held.path, since()) == (f"{PAGE}/dati", 1)
+        await lia.get(f"{PAGE}/dati")
+        wrong = await lia.post(f"{PAGE}/dati", modulo=own, **{**GOOD, "phone": "1"})
+        assert (wrong.status, since()) == (422, 0)
+        booked = await lia.post(f"{PAGE}/dati", modulo=own, **GOOD)
+        assert (booked.path, since()) == (f"{PAGE}/fatto", 1)
+        async with lia.client.get(f"{PAGE}/appuntamento.ics") as saved:
+            assert (saved.status, since()) == (200, 0)
+
+
 async def test_when_the_store_is_away_it_says_so(
     lia: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
