@@ -18,7 +18,7 @@ from storage import availability, bookings, opening, people
 from storage.agenda import closing_days
 from storage.agenda_view import agenda_view
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreUnavailable
 from storage.people import ConsultantRecord
 from storage.results import Booking, BookingKind, Refusal
 from transport.console import agenda_forms, wording
@@ -266,6 +266,8 @@ class AgendaPages:
     async def _changed(self, request: web.Request, work: Callable[[], int | None]) -> web.Response:
         try:
             consultant = await self._database.run(work)
+        except StoreUnavailable:
+            raise
         except StorageError:
             given = await _given(request)
             problem = wording.TEXTS["opening"]["refused"]

@@ -21,7 +21,7 @@ from storage import people, pointed, rulesets
 from storage.call_list import CallSummary, callbacks_due, list_calls
 from storage.calls import CallDetail, call_back_done, call_detail
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreUnavailable
 from storage.journal import JournalEntry
 from transport.console import machine_drawing, wording
 from transport.console.access import VIEWER, Role, requires
@@ -58,6 +58,8 @@ class CallPages:
         asked = read_filters(request.query, own)
         try:
             found, consultants, due = await self._database.run(lambda: self._read_list(asked, before, own))
+        except StoreUnavailable:
+            raise
         except StorageError:
             if before is None:
                 raise

@@ -19,7 +19,7 @@ from aiohttp import web
 from fsm.stages import Event
 from storage import audit, chats, console_jobs
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreUnavailable
 from storage.export import export
 from storage.journal import JournalEntry
 from storage.journal_search import EntryFilter, Place, place_of, search
@@ -132,6 +132,8 @@ class JournalPages:
                     self._pack, folder, given.get("formato") != "jsonl", call_id, since
                 )
             return await _sent(request, packed, self._now())
+        except StoreUnavailable:
+            raise
         except StorageError as error:
             raise web.HTTPConflict(text=str(error)) from error
         finally:

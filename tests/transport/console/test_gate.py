@@ -13,7 +13,8 @@ from yarl import URL
 
 from storage import calls, people
 from storage.database import Database
-from tests.transport.console.conftest import ADMIN, NOW, Page, PageAs, Somebody, viewer
+from storage.errors import StoreUnavailable
+from tests.transport.console.conftest import ADMIN, NOW, Page, PageAs, Somebody, post, viewer
 from tests.transport.test_door import answer
 from transport.clock import SystemClock
 from transport.console import forms
@@ -319,5 +320,37 @@ def test_a_viewer_without_calls_is_never_taken_for_one_who_sees_all() -> None:
 async def test_a_store_that_is_away_is_said_in_words(page: Page, database: Database) -> None:
     database.close()
     answered = await page.get("/chiamate")
+    assert answered.status == 503
+    assert "archivio non risponde" in await answered.text()
+
+
+@pytest.mark.parametrize(
+    ("breaking", "path", "fields"),
+    [
+        ("call_pages.list_calls", "/chiamate?prima=x", None),
+        ("journal_pages.export", "/registro/esporta", {"formato": "csv"}),
+        (
+            "agenda_pages.opening.add_exception",
+            "/agenda/eccezioni",
+            {"consulente": "1", "tipo": "closed", "dal": "2026-02-16"},
+        ),
+    ],
+)
+async def test_nor_is_it_taken_for_a_refusal_of_what_was_asked(
+    page: Page,
+    seeded: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    breaking: str,
+    path: str,
+    fields: dict[str, str] | None,
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(f"transport.console.{breaking}", away)
+    if fields is None:
+        answered = await page.get(path, allow_redirects=False)
+    else:
+        answered = await post(page, path, **fields)
     assert answered.status == 503
     assert "archivio non risponde" in await answered.text()
