@@ -534,6 +534,11 @@ def _say_address(address: str, settings: Settings) -> None:
     print(f"Bridge: {bridges}   Pages: {pages}", flush=True)
 
 
+def _address(settings: Settings) -> str:
+    """Where people find the server, whether it runs or not."""
+    return settings.console.public_url or address_at(settings.server, settings.server.port)
+
+
 def command_bridge_token(settings: Settings, told: argparse.Namespace) -> int:
     """Print a signed token for a bridge that can set no header: its URL ends with ?token=…"""
     tokens = bridge_tokens(settings)
@@ -865,7 +870,7 @@ def rules_replay(settings: Settings, told: argparse.Namespace) -> int:
             lambda version: database.run_blocking(lambda: rulesets.texts(version)),
             told.rules,
             Console(),
-            f"http://{settings.server.host}:{settings.server.port}",
+            _address(settings),
         )
 
 
@@ -964,8 +969,7 @@ def calendar_set(settings: Settings, told: argparse.Namespace) -> int:
 
 def calendar_feed(settings: Settings, told: argparse.Namespace) -> int:
     """Print a new secret address to subscribe to a consultant's bookings at; the one before ends."""
-    server = settings.server
-    address = settings.console.public_url or f"http://{server.host}:{server.port}"
+    address = _address(settings)
     return _over_store(
         settings,
         lambda open_one: calendar_commands.feed(open_one, told.consultant, address, revoke=told.revoke),

@@ -114,6 +114,13 @@ def test_a_feed_has_a_secret_address_until_it_is_revoked(
     assert run("show")[1] == "consultant 1: Marco Rossi: no calendar; no feed\n"
 
 
+def test_an_address_of_the_newer_kind_is_one_that_can_be_opened(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VBS_SERVER__HOST", "::1")
+    assert run("feed", "1")[1].startswith("http://[::1]:8080/ics/")
+
+
 def test_unreadable_credentials_stop_the_server_before_it_answers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,6 +346,25 @@ def test_the_demo_on_a_taken_port_that_was_asked_for_says_so(
     ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "address"),
+    [
+        ("VBS_SERVER__HOST", "::1", "http://[::1]:8080"),
+        ("VBS_CONSOLE__PUBLIC_URL", "https://voice.example.com", "https://voice.example.com"),
+    ],
+)
+def test_replayed_calls_are_linked_to_where_their_pages_are(
+    variable: str, value: str, address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VBS_STORAGE__URL", f"sqlite:///{tmp_path}/booking.db")
+    monkeypatch.setenv(variable, value)
+    assert main(["db", "migrate"]) == 0
+    told: list[object] = []
+    monkeypatch.setattr("main.report_replay", lambda *given: told.extend(given) or 0)
+    assert main(["rules", "replay"]) == 0
+    assert told[-1] == address
+
+
 def test_pages_go_by_the_clock_that_calls_go_by(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     monkeypatch.setattr("main.add_console", lambda *_, **given: told.update(given))
