@@ -901,11 +901,8 @@ def journal_export(settings: Settings, told: argparse.Namespace) -> int:
 
 def journal_show(settings: Settings, told: argparse.Namespace) -> int:
     """Tell a call as a story, in Italian."""
-    database = open_database(settings.store, journal_secret(settings))
-    try:
+    with _store(settings) as database:
         return auditing.show(database, told.call)
-    finally:
-        database.close()
 
 
 def journal_key(settings: Settings, _: argparse.Namespace) -> int:
@@ -919,8 +916,7 @@ def privacy_erase(settings: Settings, told: argparse.Namespace) -> int:
     if not (told.phone or told.email or told.client):
         raise CommandError("name the person: --phone, --email or --client")
     phones = [_phone(written) for written in told.phone]
-    database = open_database(settings.store, journal_secret(settings))
-    try:
+    with _store(settings) as database:
         return forgetting.erase(
             database,
             phones=phones,
@@ -930,57 +926,50 @@ def privacy_erase(settings: Settings, told: argparse.Namespace) -> int:
             cancel_bookings=told.cancel_bookings,
             now=SystemClock().now(),
         )
-    finally:
-        database.close()
 
 
 def api_key_add(settings: Settings, told: argparse.Namespace) -> int:
     """Make a key for an integration and print it, this once."""
-    return _over_store(
-        settings,
-        lambda open_one: handing_out.add(open_one, told.integration, told.scope, SystemClock().now()),
-    )
+    with _store(settings) as database:
+        return handing_out.add(database, told.integration, told.scope, SystemClock().now())
 
 
 def api_key_list(settings: Settings, _: argparse.Namespace) -> int:
     """List the keys of integrations, without their secrets."""
-    return _over_store(settings, handing_out.show)
+    with _store(settings) as database:
+        return handing_out.show(database)
 
 
 def api_key_revoke(settings: Settings, told: argparse.Namespace) -> int:
     """Accept a key no more, from its next request on."""
-    return _over_store(settings, lambda open_one: handing_out.revoke(open_one, told.key, SystemClock().now()))
+    with _store(settings) as database:
+        return handing_out.revoke(database, told.key, SystemClock().now())
 
 
 def calendar_show(settings: Settings, _: argparse.Namespace) -> int:
     """Say which calendars follow whom, what is open, and what was given up (then the status is 1)."""
-    return _over_store(settings, calendar_commands.show)
+    with _store(settings) as database:
+        return calendar_commands.show(database)
 
 
 def calendar_set(settings: Settings, told: argparse.Namespace) -> int:
     """Let a Google calendar follow a consultant's bookings (or none, without one)."""
-    return _over_store(
-        settings,
-        lambda open_one: calendar_commands.set_calendar(
-            open_one, told.consultant, told.calendar, now=SystemClock().now()
-        ),
-    )
+    with _store(settings) as database:
+        return calendar_commands.set_calendar(
+            database, told.consultant, told.calendar, now=SystemClock().now()
+        )
 
 
 def calendar_feed(settings: Settings, told: argparse.Namespace) -> int:
     """Print a new secret address to subscribe to a consultant's bookings at; the one before ends."""
-    address = _address(settings)
-    return _over_store(
-        settings,
-        lambda open_one: calendar_commands.feed(open_one, told.consultant, address, revoke=told.revoke),
-    )
+    with _store(settings) as database:
+        return calendar_commands.feed(database, told.consultant, _address(settings), revoke=told.revoke)
 
 
 def calendar_retry(settings: Settings, told: argparse.Namespace) -> int:
     """Try again what was given up: one task by its number, or all."""
-    return _over_store(
-        settings, lambda open_one: calendar_commands.retry(open_one, told.task, now=SystemClock().now())
-    )
+    with _store(settings) as database:
+        return calendar_commands.retry(database, told.task, now=SystemClock().now())
 
 
 def calendar_emulator(_: Settings, told: argparse.Namespace) -> int:
@@ -988,14 +977,6 @@ def calendar_emulator(_: Settings, told: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(emulate(told.port, tuple(told.calendar)))
     return 0
-
-
-def _over_store(settings: Settings, work: Callable[[Database], int]) -> int:
-    database = open_database(settings.store, journal_secret(settings))
-    try:
-        return work(database)
-    finally:
-        database.close()
 
 
 # --- The console's users ------------------------------------------------------------
