@@ -40,7 +40,6 @@ from engine.rules_replay import report_replay
 from engine.rules_test import report_test
 from engine.settings import EngineSettings
 from engine.shelf import Shelf
-from engine.understanding.phones import phone_from_digits
 from engine.understanding.report import LineError, read_instant, understand
 from rules import facts_page
 from rules.errors import RulesError
@@ -91,6 +90,7 @@ from transport.simulation.scenarios import seed_demo
 from transport.simulation.settings import DemoSettings
 from transport.switchboard import Switchboard
 from transport.tokens import BridgeTokens
+from transport.typed import typed_phone
 from transport.upkeep import close_left_behind, upkeep
 from transport.workers import Workers, command_of_a_worker, reserved, with_parent
 
@@ -799,9 +799,7 @@ def _only_consultant() -> int:
 
 
 def _phone(written: str) -> str:
-    """The E.164 number of one written with spaces, dots, dashes, slashes or brackets."""
-    digits = re.sub(r"[\s./()-]", "", written)
-    number = phone_from_digits(digits)[0] if re.fullmatch(r"\+?[0-9]+", digits) else None
+    number = typed_phone(written)
     if number is None:
         raise CommandError(
             f"{written!r} is no whole phone number: write it as +393401234567 (without a prefix it is Italian)"

@@ -14,8 +14,13 @@ _DIGITS = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
 
 def typed_phone(text: str) -> str | None:
     """The E.164 number; without a prefix it is Italian. None when it is no whole number."""
-    digits = _BETWEEN.sub("", text)
+    digits = dialled(text)
     return phone_from_digits(digits)[0] if _DIGITS.fullmatch(digits) else None
+
+
+def dialled(text: str) -> str:
+    """What was typed, without the spaces, dots, dashes, slashes and brackets that people write between digits."""
+    return _BETWEEN.sub("", text)
 
 
 def typed_email(text: str) -> str | None:

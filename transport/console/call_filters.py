@@ -9,17 +9,15 @@ from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from engine.understanding.phones import phone_from_digits
 from fsm.stages import Stage
 from storage.call_list import NO_OUTCOME, CallFilter, Standing
 from storage.results import Outcome
 from transport.console.wording import TEXTS
+from transport.typed import dialled, typed_phone
 
 FIELDS = ("fase", "esito", "stato", "dal", "al", "numero", "consulente")
 
 _ZONE = ZoneInfo("Europe/Rome")
-_NOT_DIALLED = re.compile(r"[\s./()-]+")
-_DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _WHOLE = re.compile(r"\+[0-9]{5,15}", re.ASCII)
 _LONGEST = 40
 
@@ -85,10 +83,8 @@ def _number(written: str) -> int | None:
 def _phone(written: str, problems: dict[str, str]) -> str | None:
     if not written:
         return None
-    dialled = _NOT_DIALLED.sub("", written)
-    if _WHOLE.fullmatch(dialled):
-        return dialled
-    value = phone_from_digits(dialled)[0] if _DIGITS.fullmatch(dialled) else None
+    # Calls come from numbers that no plan knows, too.
+    value = dialled(written) if _WHOLE.fullmatch(dialled(written)) else typed_phone(written)
     if value is None:
         problems["numero"] = TEXTS["calls"]["no_number"]
     return value
