@@ -792,10 +792,7 @@ def _in_store(settings: Settings, work: Callable[[], T]) -> T:
 
 
 def _only_consultant() -> int:
-    known = people.consultants()
-    if len(known) != 1:
-        raise CommandError(f"there are {len(known)} consultants: name one with --consultant ID")
-    return known[0].id
+    return people.only_consultant("name one with --consultant ID")
 
 
 def _phone(written: str) -> str:

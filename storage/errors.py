@@ -7,6 +7,10 @@ class StorageError(Exception):
     """The store was used in a way it does not allow, or could not do its work."""
 
 
+class NotOneConsultant(StorageError):  # noqa: N818 - named for what is so
+    """Raised when nobody says whose agenda is meant, and there is not just one."""
+
+
 class StoreUnavailable(StorageError):  # noqa: N818 - named for what happened
     """Raised when the database cannot be reached or stays locked; nothing was written, but for the case
     below."""

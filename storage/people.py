@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from storage.agenda import AgendaSettings
 from storage.availability import settings_of
-from storage.errors import StorageError
+from storage.errors import NotOneConsultant, StorageError
 from storage.models import AvailabilitySettings, Client, Consultant, ScheduledCall
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -61,6 +61,14 @@ def consultant(consultant_id: int) -> ConsultantRecord | None:
 def consultants() -> list[ConsultantRecord]:
     """All consultants, by id."""
     return [_consultant(row) for row in Consultant.select().order_by(Consultant.id)]
+
+
+def only_consultant(how: str) -> int:
+    """The id of the only consultant there is. Raises NotOneConsultant, which ends with `how` one is named."""
+    known = consultants()
+    if len(known) != 1:
+        raise NotOneConsultant(f"there are {len(known)} consultants: {how}")
+    return known[0].id
 
 
 def client(client_id: int) -> ClientRecord | None:

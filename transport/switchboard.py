@@ -25,7 +25,7 @@ from engine.supervisor import Supervisor
 from engine.understanding.context import CallerKnown
 from storage import availability, bookings, calls, people, tenure
 from storage.database import Database
-from storage.errors import CallTaken
+from storage.errors import CallTaken, NotOneConsultant
 from storage.people import ClientRecord, ConsultantRecord, ScheduledCallRecord
 from storage.tenure import OpenCall, Tenure
 from transport.audio.energy import EnergyDetector
@@ -374,9 +374,7 @@ def _consultant(consultant_id: int) -> ConsultantRecord:
 
 def _only_consultant() -> int:
     """The consultant of a call that names none: the only one there is."""
-    known = people.consultants()
-    if len(known) != 1:
-        raise UnknownConsultantError(
-            f"the bridge names no consultant and there are {len(known)}: let it send consultantId"
-        )
-    return known[0].id
+    try:
+        return people.only_consultant("let the bridge send consultantId")
+    except NotOneConsultant as error:
+        raise UnknownConsultantError(f"the bridge names no consultant, and {error}") from None

@@ -82,10 +82,7 @@ def _whose(roles: Sequence[Role], consultant: int | None) -> int | None:
     """The consultant of a consulente, who need not be named where there is only one."""
     if consultant is not None or Role.CONSULENTE not in roles:
         return consultant
-    known = people.consultants()
-    if len(known) != 1:
-        raise UserError(f"there are {len(known)} consultants: say whose agenda it is with --consultant ID")
-    return known[0].id
+    return people.only_consultant("say whose agenda it is with --consultant ID")
 
 
 def _asked(name: str) -> str:
