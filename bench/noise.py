@@ -46,7 +46,9 @@ def main(arguments: list[str]) -> int:
             f"{name_of(p)}: {one}" for (p, _), verdict in verdicts.items() for one in verdict.as_heard
         ]
         found = [f"{name_of(p)} ({seed}): {one}" for (p, seed), v in verdicts.items() for one in v.wrong]
-        wrong += [f"extractor {extractor:.0%}, words {words:.0%}: {one}" for one in found]
+        level = f"extractor {extractor:.0%}, words {words:.0%}"
+        wrong += [f"{level}: {one}" for one in found]
+        otherwise += [f"{level}: {one}" for one in as_heard]
         table.add_row(
             f"{extractor:.0%}",
             f"{words:.0%}",
