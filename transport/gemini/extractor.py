@@ -31,6 +31,20 @@ class FoundMention(BaseModel):
 
 
 _ANSWER = TypeAdapter(list[FoundMention])
+# Written out, since the SDK derives one from a model anew for each request, which takes it a millisecond.
+_FORM = types.Schema(
+    type=types.Type.ARRAY,
+    items=types.Schema(
+        type=types.Type.OBJECT,
+        properties={
+            "kind": types.Schema(type=types.Type.STRING, enum=[kind.value for kind in MentionKind]),
+            "turn": types.Schema(type=types.Type.INTEGER),
+            "verbatim": types.Schema(type=types.Type.STRING),
+        },
+        required=["kind", "turn", "verbatim"],
+        property_ordering=["kind", "turn", "verbatim"],
+    ),
+)
 
 
 class GeminiExtractor:
@@ -45,7 +59,7 @@ class GeminiExtractor:
             system_instruction=prompt,
             temperature=0.0,
             response_mime_type="application/json",
-            response_schema=list[FoundMention],
+            response_schema=_FORM,
         )
 
     async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:

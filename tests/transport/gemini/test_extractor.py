@@ -13,7 +13,7 @@ from engine.turns import Speaker, Turn
 from tests.clocks import VirtualClock
 from transport.clock import SystemClock
 from transport.gemini.client import make_client
-from transport.gemini.extractor import MOST_CHARACTERS, GeminiExtractor, written
+from transport.gemini.extractor import _FORM, MOST_CHARACTERS, FoundMention, GeminiExtractor, written
 from transport.gemini.settings import GeminiSettings
 from transport.simulation.gemini_emulator import GeminiEmulator
 
@@ -41,6 +41,20 @@ async def test_the_model_points_at_words(extractor: GeminiExtractor) -> None:
         Mention(MentionKind.PHONE, 5, "333 123 4567"),
         Mention(MentionKind.EMAIL, 5, "mario@gmail.com"),
     }
+
+
+def test_what_the_model_is_asked_for_is_what_is_read() -> None:
+    read = FoundMention.model_json_schema()
+    asked = _FORM.items
+    assert asked is not None and asked.properties is not None
+    assert list(asked.properties) == asked.property_ordering == asked.required == read["required"]
+    types = {name: field.type.value.lower() for name, field in asked.properties.items() if field.type}
+    assert types == {"kind": "string", "turn": "integer", "verbatim": "string"}
+    assert {name: read["properties"][name]["type"] for name in ("turn", "verbatim")} == {
+        "turn": "integer",
+        "verbatim": "string",
+    }
+    assert asked.properties["kind"].enum == read["$defs"]["MentionKind"]["enum"]
 
 
 async def test_nothing_is_asked_about_nothing(extractor: GeminiExtractor, emulator: GeminiEmulator) -> None:
