@@ -27,7 +27,7 @@ _AFTER = b'"}}}'
 # How a frame begins (RFC 6455, 5.2).
 _FINAL, _OPCODE, _FIRST_CONTROL = 0x80, 0x0F, 0x8
 _WHOLE_MESSAGES = (0x81, 0x82)  # text and binary, in one piece
-_MEDIUM, _LARGE = 126, 127  # in place of the length, which follows in 2 or 8 bytes
+_MEDIUM = 126  # in place of the length, which follows in 2 bytes; 127: in 8
 _LEAST_MEDIUM, _MOST_MEDIUM = 126, 0xFFFF
 _MOST_HELD = 1 << 20  # bytes of a frame that has not come whole
 _MEDIUM_HEAD = bytes([0x81, 0x80 | _MEDIUM])  # of a client's whole text message
