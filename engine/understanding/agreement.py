@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 
@@ -10,49 +11,12 @@ from engine.details import Accumulator, Slot
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, Meant, means
 from engine.understanding.folding import fold
-from engine.understanding.mentions import Act, Problem
+from engine.understanding.it import agreement as it
+from engine.understanding.mentions import Act, ActMention, Problem
 from engine.understanding.readback import Asks, AssistantReading, Verb
 from fsm.stages import Task
 
-# Words beside a yes that leave it in doubt, put it off or take it back.
-_DOUBT = re.compile(
-    r"\b(?:dovrei|dovremmo|potrei|potremmo|spero|speriamo|probabil\w+|mi sa|forse|magari|credo|penso|immagino|suppongo"
-    r"|non c'e (?:piu )?(?:posto|disponibilita)"
-    r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
-    r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
-    r"|(?<!\d)(?!100)\d{1,2} ?(?:%|per cento\b)|\b(?:quasi|tendenzialmente|teoricamente|dovrebbe(?:ro)?|boh)\b"
-    r"|\b(?:ti|vi|le|te lo|ve lo|glielo) (?:dico|diro|scrivo|scrivero|aggiorno|aggiornero|so dire|sapro dire)\b"
-    r"(?! (?:subito )?(?:di )?si\b)|\bci aggiorn\w+"
-    r"|(?:^|\b(?:ok|okay|si|bene|certo|perfetto)\b)\W*(?:(?:ora|adesso|allora|prima|ci|lo) )?"
-    r"(?:guardo|controllo|verifico|chiedo(?! scusa)|provo|sento mi[ao]|mi organizzo)\b"
-    r"|\b(?:1|un) (?:attimo|momento|minuto|secondo|att|min|sec)\b|\bpeccato\b|\bnon era per (?:te|lei|voi)\b"
-    r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
-    # Giving up, in whatever list of phrases it stands.
-    r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
-    r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
-    r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
-    # Not for good.
-    r"|\bper (?:ora|adesso|il momento)\b(?! (?:e|va) (?:tutto|bene cosi))|\bintanto\b|\bsi vedra\b|\bcome vuo(?:i|le)\b"
-    # Not meant.
-    r"|\bbrav[oaie]\b|\bcontinu(?:a|i|ate) pure\b"
-    # To somebody else in the room.
-    r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
-    r"|(?:parlavo|stavo parlando) con"
-    r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
-)
-# "Sì, annulliamo", whatever the phrase files say.
-_CALLS_OFF = re.compile(r"\b(?:annull|disdi|cancell)\w+")
-# A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
-_CONDITION = re.compile(
-    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|a meno d[ei]|che non\b|purche|sempre che|a patto"
-    r"|basta che|dipende|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se|(?:non )?appena|una volta che)"
-)
-# "Mercoledì non poss": what is left of a refusal, where a phrase of the list no longer stands.
-_REFUSES = re.compile(
-    r"\bnon (?:poss|pos|poter|riesc|ries|riusc|vad|vogl|vorr|ce la|ci so)\w*|\b(?:di|che) non\b"
-    r"|\bnon (?:mi )?serv(?:e|ono)\b(?! altro)|\bnon ci sar(?:o|emo)\b|\bnon (?:verr|veng)\w+"
-    r"|\bnon e (?:piu |proprio )?(?:possibile|fattibile|il caso|il momento)\b"
-)
+_WORD = re.compile(r"\w+(?:'\w+)?")
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
 _OTHER_TASK = {
@@ -70,34 +34,80 @@ _FORBIDDEN_VERB = {
 
 def agrees(said: CallerReading, task: Task) -> bool:
     """Whether the turn says yes and nothing in it takes the yes back."""
-    yes = said.last(Act.AFFIRM)
-    if yes is None or said.does(*_TAKES_BACK, *_OTHER_TASK[task]):
-        return False
+    return said.does(Act.AFFIRM) and not _takes_back(said, task)
+
+
+def only_closes(said: CallerReading) -> bool:
+    """Whether the turn is thanks and goodbyes, and nothing else: what was agreed to before stays agreed."""
+    words = _WORD.findall(fold(said.text))
+    return bool(words) and all(word in it.CLOSES for word in words)
+
+
+def _takes_back(said: CallerReading, task: Task) -> bool:
+    """Whether anything in a turn that says yes takes it back, doubts it, puts it off or hangs it on something."""
+    if said.does(*_TAKES_BACK, *_OTHER_TASK[task]):
+        return True
     flat = fold(said.text)
-    first = next(act for act in said.acts if act.act is Act.AFFIRM)  # "sì, se mia moglie è d'accordo"
+    yes = [act for act in said.acts if act.act is Act.AFFIRM]
+    after = yes[0].end  # "sì, se mia moglie è d'accordo"
     # Of a cancellation these are its verb and regret.
-    if task is not Task.DISDICI and (_CALLS_OFF.search(flat) or "purtroppo" in flat.split()):
-        return False
-    if _DOUBT.search(flat) or _CONDITION.search(flat, first.end) or _REFUSES.search(flat, first.end):
-        return False
-    return not any(act.act is Act.HOLD_ON and act.start > yes.start for act in said.acts)
+    if task is not Task.DISDICI and (it.CALLS_OFF.search(flat) or "purtroppo" in flat.split()):
+        return True
+    if it.DOUBT.search(flat) or it.CONDITION.search(flat, after) or it.REFUSES.search(flat, after):
+        return True
+    if it.LATER.search(flat) or (it.PUTS_OFF.search(flat) and not any(map(_plain, yes))):
+        return True
+    if it.HANGS_ON.search(flat) or _asks_more(flat, after):
+        return True
+    return any(act.act is Act.HOLD_ON and act.start > yes[-1].start for act in said.acts)
 
 
-def names_another(said: CallerReading, slot: Slot | None, task: Task) -> bool:
-    """Whether the words of a yes name a day that cannot be `slot`'s, or a stretch of days or hours without it.
+def _plain(yes: ActMention) -> bool:
+    """ "Sì" or "confermo", as against "ok" and "va bene", which only close just as well."""
+    return yes.explicit or "si" in _WORD.findall(fold(yes.text))
 
+
+def _asks_more(flat: str, after: int) -> bool:
+    """Whether a question that ends behind `after` asks what the yes may hang on, as far as we can tell."""
+    for question in it.QUESTION.finditer(flat):
+        words = question.group()
+        if question.end() <= after or it.TAG.search(words) or it.HARMLESS.search(words):
+            continue
+        if not all(word in it.ONLY_AGREES for word in _WORD.findall(words)):
+            return True
+    return False
+
+
+def names_another(
+    said: CallerReading, slot: Slot | None, task: Task, *, old: Slot | None = None, own: Sequence[Slot] = ()
+) -> bool:
+    """Whether the words of a yes name a day or time that cannot be `slot`'s, or a stretch of days or hours without it.
+
+    `old` is the slot of the own booking to be moved, which may be named beside it; `own` those of all own bookings.
     What is ruled out, or is somewhere else, names no other: "sì, giovedì non posso".
     """
     if slot is None:
         return False
-    days = (s.mention for s in said.dates if s.meant in (Meant.WISH, Meant.ALOUD))
-    if any(Problem.WEEKDAY_MISMATCH in day.problems or not means(day, slot.day) for day in days):
+    moves = task is Task.SPOSTA
+    held = [slot, old] if moves and old is not None else [slot]
+    left = [old] if old is not None else []
+    nameable = {Meant.WISH: held, Meant.ALOUD: held, Meant.OLD: left if moves else held}
+    for day in said.dates:
+        may_be = nameable.get(day.meant)
+        if may_be is None:
+            continue
+        if Problem.WEEKDAY_MISMATCH in day.mention.problems:
+            return True
+        if not any(means(day.mention, each.day) for each in may_be):
+            return True
+    for at in said.times:
+        may_be = nameable.get(at.meant)
+        if may_be is not None and not any(each.at in at.mention.candidates for each in may_be):
+            return True
+    # "Sì, mercoledì sono dal dentista": of an appointment to be cancelled the reason, unless another one is then.
+    others = [each for each in own if each.day != slot.day] if task is Task.DISDICI else [slot]
+    if any(s.meant is Meant.ELSEWHERE and means(s.mention, each.day) for s in said.dates for each in others):
         return True
-    # Of an appointment to be cancelled that is the reason.
-    if task is not Task.DISDICI and any(
-        s.meant is Meant.ELSEWHERE and means(s.mention, slot.day) for s in said.dates
-    ):
-        return True  # "sì, mercoledì sono dal dentista"
     return any(not (span.holds_day(slot.day) and span.holds_time(slot.at)) for span in said.ranges)
 
 

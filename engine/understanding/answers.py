@@ -11,11 +11,12 @@ from engine.understanding.agreement import (
     asks_for_yes,
     confirms_by_name,
     names_another,
+    only_closes,
     restates,
     spoken_after,
 )
 from engine.understanding.caller import CallerReading
-from engine.understanding.contact import contact_settled
+from engine.understanding.contact import contact_settled, gives_other_contact
 from engine.understanding.context import Agreement, binding
 from engine.understanding.draft import Draft
 from engine.understanding.mentions import Act
@@ -60,7 +61,7 @@ def say_yes(
     doubt is none, also when a pause has made two turns of it.
     """
     out = draft.out
-    if out.agreement is Agreement.VALID and not agrees(answer, draft.task):
+    if out.agreement is Agreement.VALID and not _leaves_it(draft, answer):
         out.agreement = Agreement.INVALID
     if before is None or asked is None or not said.does(Act.AFFIRM):
         return
@@ -70,16 +71,30 @@ def say_yes(
     out.about_booking |= asked.about_booking
     heard = spoken_after(turn, before, asked.spoken_by)
     if heard and not _other_offer_before(draft, before):
-        _take_over(draft, said, before, asked, turn)
+        _take_over(draft, answer, before, asked, turn)
     one_offer = not _other_offer_before(draft, before)  # against what is held now
     answers = asks_for_yes(asked) or confirms_by_name(said.alone, draft.held.slot())
-    answers = answers and not names_another(answer.alone, draft.held.slot(), draft.task)
-    allowed = draft.agenda.allowed_minutes  # "sì, due ore" where that cannot be had
-    answers = answers and all(each.minutes in allowed for each in answer.alone.durations)
+    answers = answers and not _wants_other(draft, answer)
     if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
         out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
     elif asked.dates or asked.times:
         out.agreement = Agreement.INVALID
+
+
+def _leaves_it(draft: Draft, answer: CallerReading) -> bool:
+    """Whether what the caller has said since a yes that counted leaves it as it is."""
+    return (agrees(answer, draft.task) or only_closes(answer)) and not _wants_other(draft, answer)
+
+
+def _wants_other(draft: Draft, answer: CallerReading) -> bool:
+    """Whether the words beside a yes name another day, time, length, phone or email than those held."""
+    target, said = draft.target, answer.alone
+    old, own = (target.slot if target else None), [own.slot for own in draft.agenda.own]
+    if names_another(said, draft.held.slot(), draft.task, old=old, own=own):
+        return True
+    if any(each.minutes not in draft.agenda.allowed_minutes for each in said.durations):
+        return True  # "sì, due ore" where that cannot be had
+    return draft.of_lead and draft.task is Task.PRENOTA and gives_other_contact(draft.held, answer)
 
 
 def restates_held(draft: Draft, asked: AssistantReading) -> bool:

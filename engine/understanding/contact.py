@@ -8,8 +8,8 @@ from engine.turns import Turn
 from engine.understanding.caller import CallerReading, names_this_number
 from engine.understanding.context import Agreement, CallerKnown, Reading
 from engine.understanding.digits import find_digit_runs
-from engine.understanding.emails import find_email_pieces, join_email_pieces
-from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem
+from engine.understanding.emails import NOUNS, find_email_pieces, join_email_pieces
+from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem, Words
 from engine.understanding.phone_corrections import corrections, repairs
 from engine.understanding.phones import corrected, phone_from_digits
 from engine.understanding.readback import Asks, AssistantReading
@@ -27,13 +27,56 @@ def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
     return (dialled or held.phone_heard is Heard.SAME) and held.email_heard is Heard.SAME
 
 
+def gives_other_contact(held: Accumulator, said: CallerReading) -> bool:
+    """Whether the words name a phone or an email, whole or not, that cannot be the one held."""
+    return _other_phone(held.details.phone, said) or _other_email(held.details.email, said)
+
+
+def _other_phone(known: str | None, said: CallerReading) -> bool:
+    if known is None:
+        return False
+    return any(
+        phone.value != known if phone.value else not _is_part(phone.digits, known) for phone in said.phones
+    )
+
+
+def _other_email(known: str | None, said: CallerReading) -> bool:
+    if known is None:
+        return False
+    if any(
+        email.value != known if email.value else not _is_part_of_email(email, known) for email in said.emails
+    ):
+        return True
+    # "La mail finisce con punto com": said of an email, and no part of the one held.
+    announced = not said.emails and not NOUNS.isdisjoint(unit.text for unit in units(said.text))
+    return announced and any(not _is_part_of_email(piece, known) for piece in find_email_pieces(said.text))
+
+
+def _is_part(digits: str, phone: str | None) -> bool:
+    """Whether some digits of a phone number were said again: "il 347"."""
+    return phone is not None and digits.removeprefix("+") in phone
+
+
+def _is_part_of_email(words: Words, email: str | None) -> bool:
+    """Whether the words spell a part of an address, or seem a slip of it."""
+    if email is None or (isinstance(words, EmailMention) and words.suggestion == email):
+        return email is not None
+    spelled = "".join(u.text for u in units(words.text) if u.kind in ("word", "letters", "digits", "sign"))
+    return spelled.lower() in email.lower()
+
+
 def take_contact(
-    out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn, caller: CallerKnown
+    out: Reading,
+    said: CallerReading,
+    answer: CallerReading,
+    asked: AssistantReading | None,
+    turn: Turn,
+    caller: CallerKnown,
 ) -> None:
-    """What a caller turn says of phone and email."""
+    """What a caller turn says of phone and email; `answer` is all that was said since the assistant was heard."""
     _take_phone(out, said, asked, turn, caller)
     _take_email(out, said, asked, turn)
-    _accept(out, said, asked, turn, caller)
+    _accept(out, said, answer, asked, turn, caller)
     for name in ("phone", "email"):
         if name in said.rejected and getattr(out.held.details, name) is not None and name not in out.given:
             _give_up(out, name, turn)
@@ -46,7 +89,8 @@ def _take_phone(
     whole = [phone for phone in said.phones if phone.value]
     if whole:
         held.digits, held.digits_keyed = "", False
-        if _in_doubt(held.details.phone, whole[-1], said, MentionKind.PHONE):
+        unlike = said.phones[-1].value is None and not _is_part(said.phones[-1].digits, whole[-1].value)
+        if unlike or _in_doubt(held.details.phone, whole[-1], said, MentionKind.PHONE):
             _give_up(out, "phone", turn)
             out.phone_problem = True
         else:
@@ -58,6 +102,12 @@ def _take_phone(
     mended = corrected(said.text, held.details.phone) if held.details.phone else None
     if mended:
         out.hold("phone", mended, turn.number)
+        return
+    if _other_phone(held.details.phone, said):  # another one, and not whole: nobody knows it now
+        _give_up(out, "phone", turn)
+        out.phone_problem = True
+        goes_on = Problem.INCOMPLETE in said.phones[-1].problems
+        held.digits, held.digits_keyed = (said.phones[-1].digits if goes_on else ""), False
         return
     wanted = held.digits or (asked is not None and "phone" in asked.wants)
     if wanted and held.details.phone is None and not said.dates and not said.emails:
@@ -98,11 +148,20 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
     whole = [email for email in said.emails if email.value]
     if whole:
         held.spelled, held.email_suggestion = "", None
-        if _in_doubt(held.details.email, whole[-1], said, MentionKind.EMAIL):
+        unlike = said.emails[-1].value is None and not _is_part_of_email(said.emails[-1], whole[-1].value)
+        if unlike or _in_doubt(held.details.email, whole[-1], said, MentionKind.EMAIL):
             _give_up(out, "email", turn)
             out.email_problem = True
         else:
             out.hold("email", whole[-1].value, turn.number)
+        return
+    if _other_email(held.details.email, said):  # another one, and not whole: nobody knows it now
+        _give_up(out, "email", turn)
+        out.email_problem = True
+        last = said.emails[-1] if said.emails else None
+        goes_on = last is not None and Problem.INCOMPLETE in last.problems
+        held.spelled = last.text if last is not None and goes_on else ""
+        held.email_suggestion = last.suggestion if last is not None else None
         return
     wanted = held.spelled or (asked is not None and "email" in asked.wants)
     if not wanted or held.details.email is not None:
@@ -111,7 +170,8 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
         return
     if said.does(Act.DENY, Act.CORRECT):
         held.spelled = ""  # what was spelled so far is not what was meant
-    new = " ".join(piece.text for piece in find_email_pieces(said.text)) or said.text
+    sounding = find_email_pieces(said.text)
+    new = " ".join(piece.text for piece in sounding) or said.text
     pieces = [piece for piece in (held.spelled, new) if piece]
     joined = join_email_pieces(pieces)
     if joined is not None and joined.value:
@@ -121,7 +181,7 @@ def _take_email(out: Reading, said: CallerReading, asked: AssistantReading | Non
         out.email_problem, out.about_booking = True, True
         more = Problem.INCOMPLETE in joined.problems  # "punto it" may still come
         held.spelled, held.email_suggestion = " ".join(pieces) if more else "", joined.suggestion
-    elif held.spelled or new is not said.text or _could_begin_address(said):
+    elif held.spelled or sounding or _could_begin_address(said):
         held.spelled = " ".join(pieces)[-_LONGEST_ADDRESS:]
         out.about_booking = True
 
@@ -145,19 +205,37 @@ def _could_begin_address(said: CallerReading) -> bool:
 
 
 def _accept(
-    out: Reading, said: CallerReading, asked: AssistantReading | None, turn: Turn, caller: CallerKnown
+    out: Reading,
+    said: CallerReading,
+    answer: CallerReading,
+    asked: AssistantReading | None,
+    turn: Turn,
+    caller: CallerKnown,
 ) -> None:
-    """A yes to a phone or email that the assistant named takes it over where none is held; a no gives it up."""
+    """A yes to a phone or email that the assistant named takes it over where none is held; a no gives it up.
+
+    Not where the words beside the yes name another one: "sì, il mio numero è …".
+    """
     if asked is None or turn.began_at is None:
         return
     phone, email = _one(asked.phones), _one(asked.emails)
     about = {Asks.PHONE: phone, Asks.EMAIL: email}
     held = out.held
     if said.does(Act.AFFIRM) and not said.does(Act.DENY, Act.CORRECT, Act.HEDGE) and asked.yes_no:
-        if held.details.phone is None and phone and (asked.asks in (Asks.PHONE, Asks.SLOT)):
+        if (
+            held.details.phone is None
+            and phone
+            and asked.asks in (Asks.PHONE, Asks.SLOT)
+            and not _other_phone(phone, answer)
+        ):
             out.hold("phone", phone, turn.number)
             held.phone_heard = Heard.SAME
-        if held.details.email is None and email and (asked.asks in (Asks.EMAIL, Asks.SLOT)):
+        if (
+            held.details.email is None
+            and email
+            and asked.asks in (Asks.EMAIL, Asks.SLOT)
+            and not _other_email(email, answer)
+        ):
             out.hold("email", email, turn.number)
             held.email_heard, held.spelled = Heard.SAME, ""
         if (
@@ -165,6 +243,7 @@ def _accept(
             and asked.asks is Asks.PHONE
             and not phone
             and caller.line
+            and not _other_phone(caller.line, answer)
             and names_this_number(asked.text)
         ):
             out.hold("phone", caller.line, turn.number)

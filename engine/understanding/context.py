@@ -133,6 +133,12 @@ class Reading:
             self.given.discard(name)
             self._correct()
 
+    def lose_target(self) -> None:
+        """The own booking to be moved is another one than was thought."""
+        self.held.target = None
+        self.given.discard("target")
+        self._correct()
+
     def _correct(self) -> None:
         self.correction = True
         self.agreement, self.agreed_to = Agreement.NONE, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,9 +10,12 @@ from engine.details import Slot
 from engine.turns import Turn
 from engine.understanding.caller import CallerReading, Meant, Said, means
 from engine.understanding.draft import Draft
+from engine.understanding.folding import fold
 from engine.understanding.mentions import Act, DateMention, TimeMention
 from fsm.stages import Task
 
+# An appointment, and few enough words behind it that what follows is said of it.
+_NAMED = re.compile(r"\b(?:quell[oa]|appuntamento|prenotazione|consulenza|incontro)\b[^,;.]{0,28}$")
 Hints = Sequence[DateMention | TimeMention]
 
 
@@ -29,6 +33,8 @@ def identify_target(draft: Draft, said: CallerReading, turn: Turn) -> CallerRead
         held.target = None
     if held.target is not None and draft.task is Task.DISDICI:
         return said
+    if draft.target is not None and not _fits(draft.target.slot, _pointed_at(said)):
+        draft.out.lose_target()  # "sì, quello di venerdì"
     hints, rest = _split_hints(draft, said)
     picked = _picked(draft, said)
     if hints or picked:
@@ -67,6 +73,16 @@ def _fits(slot: Slot, hints: Hints) -> bool:
         means(hint, slot.day) if isinstance(hint, DateMention) else slot.at in hint.candidates
         for hint in hints
     )
+
+
+def _pointed_at(said: CallerReading) -> Hints:
+    """The days and times said of an appointment that is named: "quello di venerdì", not "da venerdì"."""
+    said_of_own: list[Said[DateMention] | Said[TimeMention]] = [*said.dates, *said.times]
+    return [
+        s.mention
+        for s in said_of_own
+        if s.meant is Meant.OLD and _NAMED.search(fold(said.text[: s.mention.start]))
+    ]
 
 
 def _picked(draft: Draft, said: CallerReading) -> Slot | None:

@@ -66,16 +66,17 @@ def _caller(draft: Draft, turn: Turn) -> None:
         draft.out.about_booking = True
     known = _fingerprint(draft.held)
     changing = draft.task in (Task.SPOSTA, Task.DISDICI)
+    answer = _whole_answer(draft, said, asked, turn)
     said = identify_target(draft, said, turn) if changing else without_old(said)
     if draft.task is not Task.DISDICI:
         take_slot(draft, said, asked, turn)
         reject(draft, said, turn)
     if draft.of_lead:
-        take_contact(draft.out, said, asked, turn, draft.context.caller)
+        take_contact(draft.out, said, answer, asked, turn, draft.context.caller)
     _take_name_and_duration(draft, said, turn)
     _take_notes(draft, said, turn)
     say_no(draft, said, asked, changed=_fingerprint(draft.held) != known)
-    say_yes(draft, said, _whole_answer(draft, said, asked, turn), before, asked, turn)
+    say_yes(draft, said, answer, before, asked, turn)
     if draft.out.agreement is Agreement.VALID and keyed_beside(draft, turn):
         draft.out.agreement = Agreement.INVALID
 

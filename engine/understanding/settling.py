@@ -22,15 +22,19 @@ def settle_day(
     draft: Draft, mentions: Sequence[DateMention], asked: AssistantReading | None
 ) -> tuple[frozenset[date], str | None]:
     """The days that a caller's words can mean, settled if it is one, and what is wrong with them."""
+    known = draft.held.details.date
     if len(mentions) > 1:
+        wrong = any(mention.problems & WRONG_DAY.keys() for mention in mentions)
+        if known is not None and not wrong and all(means(mention, known) for mention in mentions):
+            return frozenset({known}), None  # "mercoledì, mercoledì 18"
         return frozenset(day for mention in mentions for day in mention.candidates), "ambiguo"
     mention = mentions[0]
     candidates = frozenset(mention.candidates)
     if mention.problems & WRONG_DAY.keys():
         return candidates, next(WRONG_DAY[p] for p in WRONG_DAY if p in mention.problems)
     held = draft.held
-    if held.details.date is not None and means(mention, held.details.date):
-        return frozenset({held.details.date}), None
+    if known is not None and means(mention, known):
+        return frozenset({known}), None
     talked_of = {slot.day for slot in draft.offered} if asked else set()
     meant = frozenset(day for day in talked_of if means(mention, day))
     if (bare_weekday(mention) or len(mention.candidates) > 1) and len(meant) == 1:

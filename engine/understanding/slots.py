@@ -116,10 +116,8 @@ def _take_day(
     if len(days) == 1 and problem is None:
         draft.out.hold("date", next(iter(days)), turn.number)
         return
-    if held.details.date is not None and held.details.date not in days:
-        draft.out.lose("date", turn.number)
-    if held.details.date is None:
-        held.day_options, held.day_problem = tuple(sorted(days)), problem or "ambiguo"
+    draft.out.lose("date", turn.number)  # also when it is one of those named: nobody knows which is meant
+    held.day_options, held.day_problem = tuple(sorted(days)), problem or "ambiguo"
     draft.out.about_booking = True
 
 
@@ -127,10 +125,14 @@ def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn, *, in_
     held = draft.held
     candidates = {at for mention in mentions for at in mention.candidates}
     if any(Problem.IMPOSSIBLE in mention.problems for mention in mentions):
+        draft.out.lose("time", turn.number)
         held.time_options, held.time_problem = (), "impossibile"
+        draft.out.about_booking = True
         return
     doubtful = any(Problem.AMBIGUOUS in mention.problems for mention in mentions)
     settled = settle_time(draft, candidates, doubtful=doubtful) if len(mentions) == 1 else None
+    if len(mentions) > 1 and all(held.details.time in mention.candidates for mention in mentions):
+        settled = held.details.time  # "alle 15, le 3 del pomeriggio"
     if in_doubt and held.details.time is not None and settled != held.details.time:
         candidates.add(held.details.time)
         draft.out.lose("time", turn.number)
@@ -138,10 +140,8 @@ def _take_time(draft: Draft, mentions: Sequence[TimeMention], turn: Turn, *, in_
     if settled is not None:
         draft.out.hold("time", settled, turn.number)
         return
-    if held.details.time is not None and held.details.time not in candidates:
-        draft.out.lose("time", turn.number)
-    if held.details.time is None:
-        held.time_options, held.time_problem = tuple(sorted(candidates)), "ambiguo"
+    draft.out.lose("time", turn.number)
+    held.time_options, held.time_problem = tuple(sorted(candidates)), "ambiguo"
     draft.out.about_booking = True
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from engine.details import Slot
 from engine.turns import Played, Speaker, Turn
-from engine.understanding.agreement import agrees, asks_for_yes, confirms_by_name, spoken_after
+from engine.understanding.agreement import (
+    agrees,
+    asks_for_yes,
+    confirms_by_name,
+    names_another,
+    only_closes,
+    spoken_after,
+)
 from engine.understanding.caller import CallerReading, read_caller
 from engine.understanding.readback import read_assistant
 from fsm.stages import Task
@@ -43,6 +51,16 @@ def said(text: str) -> CallerReading:
         "Sì, al 100%",
         "Va bene, non serve altro",
         "Sì, è per una visita di controllo",
+        "Sì, va bene, a presto",
+        "Sì, a dopo, grazie",
+        "Confermo, ci sentiamo",
+        "Ok, ci sentiamo mercoledì",
+        "Ok, ci vediamo mercoledì",
+        "Sì. Va bene così?",
+        "Sì, alle 15, giusto?",
+        "Sì. Dove siete di preciso?",
+        "Sì, devo portare qualcosa?",
+        "Sì, mi arriva un messaggio?",
     ],
 )
 def test_a_yes(text: str) -> None:
@@ -97,6 +115,17 @@ def test_a_yes(text: str) -> None:
         "Va bene, allora niente",
         "Sì, chi parla?",
         "Mercoledì alle 15",
+        "Ok, ci sentiamo",
+        "Ok a dopo",
+        "Va bene, a più tardi",
+        "Sì, ci sentiamo più tardi",
+        "Sì, quanto costa?",
+        "Sì, quanto devo pagare",
+        "Sì, quanto dura?",
+        "Sì, a che ora?",
+        "Sì. Con chi?",
+        "Sì, poi si può spostare?",
+        "Sì, c'è anche prima?",
     ],
 )
 def test_no_yes(text: str) -> None:
@@ -116,6 +145,62 @@ def test_no_yes(text: str) -> None:
 )
 def test_the_verb_of_another_task_is_no_yes(text: str, task: Task, expected: bool) -> None:
     assert agrees(said(text), task) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Grazie", True),
+        ("Perfetto, grazie mille, arrivederci", True),
+        ("Ok, va bene", True),
+        ("Buona giornata anche", False),
+        ("", False),
+        ("Mh", False),
+        ("No", False),
+        ("Grazie, giovedì", False),
+        ("Va bene, ci sentiamo", False),
+        ("Quanto costa?", False),
+    ],
+)
+def test_thanks_and_goodbyes_leave_an_earlier_yes_as_it_is(text: str, expected: bool) -> None:
+    assert only_closes(said(text)) is expected
+
+
+FRIDAY = Slot(date(2026, 2, 13), time(9, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "expected"),
+    [
+        ("Sì", Task.PRENOTA, False),
+        ("Sì, mercoledì alle 3", Task.PRENOTA, False),
+        ("Sì, giovedì", Task.PRENOTA, True),
+        ("Sì, mercoledì 12", Task.PRENOTA, True),
+        ("Sì, alle 15 o alle 16", Task.PRENOTA, True),
+        ("Sì, alle 25", Task.PRENOTA, True),
+        ("Sì, di mattina", Task.PRENOTA, True),
+        ("Sì, mercoledì sono dal dentista", Task.PRENOTA, True),
+        ("Sì, giovedì sono dal dentista", Task.PRENOTA, False),
+        ("Sì, quello di mercoledì alle 15", Task.DISDICI, False),
+        ("Sì, quello di venerdì", Task.DISDICI, True),
+        ("Sì, quello delle 9 e mezza", Task.DISDICI, True),
+        ("Sì, alle 9 e mezza", Task.DISDICI, True),
+        ("Sì, mercoledì sono dal dentista", Task.DISDICI, False),
+        ("Sì, venerdì sono dal dentista", Task.DISDICI, True),
+        ("Sì, quello di venerdì", Task.SPOSTA, False),
+        ("Sì, l'appuntamento di venerdì lo sposti a mercoledì", Task.SPOSTA, False),
+        ("Sì, quello di mercoledì", Task.SPOSTA, True),
+        ("Sì, quello di lunedì", Task.SPOSTA, True),
+    ],
+)
+def test_a_yes_may_name_the_slot_agreed_to_and_no_other(text: str, task: Task, expected: bool) -> None:
+    """Wednesday at 15:00 is what is booked or cancelled, or where Friday's booking goes."""
+    old = FRIDAY if task is Task.SPOSTA else THREE if task is Task.DISDICI else None
+    assert names_another(said(text), THREE, task, old=old, own=[THREE, FRIDAY]) is expected
+
+
+def test_without_a_slot_no_other_is_named() -> None:
+    assert not names_another(said("Sì, giovedì"), None, Task.PRENOTA)
 
 
 READBACK = "Mercoledì 11 febbraio alle 15, confermi?"

@@ -100,6 +100,15 @@ def test_the_line_is_offered_not_assumed(lines: list[str], caller: CallerKnown, 
             "ada.bianchi@libero.it",
         ),
         (["A: Mi lascia l'email?", "C: non ce l'ho"], None),
+        (
+            [
+                "A: L'email?",
+                "C: mario punto rossi trattino basso due",
+                "A: sì",
+                "C: chiocciola gmail punto com",
+            ],
+            "mario.rossi_2@gmail.com",
+        ),
         (["A: La sua email è mario@gmail.com, giusto?", "C: Sì"], EMAIL),
         (["A: La sua email è mario@gmail.com, giusto?", "C: No"], None),
     ],
@@ -144,6 +153,34 @@ def test_a_right_restatement_mends_a_wrong_one() -> None:
 )
 def test_what_is_doubtful_is_asked(lines: list[str], phone_problem: bool, email_problem: bool) -> None:
     found = reading(*lines, caller=LEAD)
+    assert (found.phone_problem, found.email_problem) == (phone_problem, email_problem)
+
+
+BOTH = Accumulator(
+    Details(phone=PHONE, email="mario.rossi@gmail.com"), phone_heard=Heard.SAME, email_heard=Heard.SAME
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept", "phone_problem", "email_problem"),
+    [
+        ("C: Sì, il mio numero è 347 112 233", {"email"}, True, False),
+        ("C: Sì, il mio numero è 333 1234567 o 347 112 233", {"email"}, True, False),
+        ("C: Sì, il mio numero è 333 123", {"phone", "email"}, False, False),  # so it begins
+        ("C: Sì, la mail è mario.rosi@gmail", {"phone"}, False, True),
+        ("C: Sì, la mail è mario.rossi@gmail", {"phone", "email"}, False, False),
+        ("C: Sì, la mail finisce con punto it", {"phone"}, False, True),
+        ("C: Sì, la mail è gmail punto com", {"phone", "email"}, False, False),
+        ("C: Sì, a questo punto va bene", {"phone", "email"}, False, False),
+        ("C: Sì, in via Roma 12 333", {"phone", "email"}, False, False),
+    ],
+)
+def test_another_one_that_is_not_whole_puts_the_one_held_in_doubt(
+    line: str, kept: set[str], phone_problem: bool, email_problem: bool
+) -> None:
+    found = reading(line, held=BOTH, caller=LEAD)
+    details = found.held.details
+    assert {name for name in ("phone", "email") if getattr(details, name) is not None} == kept
     assert (found.phone_problem, found.email_problem) == (phone_problem, email_problem)
 
 

@@ -1,0 +1,83 @@
+"""Words beside a yes: what puts it in doubt or off, and what leaves it as it is. All folded."""
+
+from __future__ import annotations
+
+import re
+
+from engine.understanding.it.patterns import words
+
+# Words beside a yes that leave it in doubt, put it off or take it back.
+DOUBT = re.compile(
+    r"\b(?:dovrei|dovremmo|potrei|potremmo|spero|speriamo|probabil\w+|mi sa|forse|magari|credo|penso|immagino|suppongo"
+    r"|non c'e (?:piu )?(?:posto|disponibilita)"
+    r"|direi di si|cosa\W*$|chi parla|chi e|pronto|allora (?:niente|nulla)|(?:niente|nulla)\W*$"
+    r"|mi sent(?:e|i|ite)\b|(?:mi|ci) (?:faccia|fai|fate|fara|farete) sapere|figuriamoci|provvisori\w+"
+    r"|(?<!\d)(?!100)\d{1,2} ?(?:%|per cento\b)|\b(?:quasi|tendenzialmente|teoricamente|dovrebbe(?:ro)?|boh)\b"
+    r"|\b(?:ti|vi|le|te lo|ve lo|glielo) (?:dico|diro|scrivo|scrivero|aggiorno|aggiornero|so dire|sapro dire)\b"
+    r"(?! (?:subito )?(?:di )?si\b)|\bci aggiorn\w+"
+    r"|(?:^|\b(?:ok|okay|si|bene|certo|perfetto)\b)\W*(?:(?:ora|adesso|allora|prima|ci|lo) )?"
+    r"(?:guardo|controllo|verifico|chiedo(?! scusa)|provo|sento mi[ao]|mi organizzo)\b"
+    r"|\b(?:1|un) (?:attimo|momento|minuto|secondo|att|min|sec)\b|\bpeccato\b|\bnon era per (?:te|lei|voi)\b"
+    r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
+    # Giving up, in whatever list of phrases it stands.
+    r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
+    r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
+    r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
+    # Not for good.
+    r"|\bper (?:ora|adesso|il momento)\b(?! (?:e|va) (?:tutto|bene cosi))|\bintanto\b|\bsi vedra\b|\bcome vuo(?:i|le)\b"
+    # Not meant.
+    r"|\bbrav[oaie]\b|\bcontinu(?:a|i|ate) pure\b"
+    # To somebody else in the room.
+    r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
+    r"|(?:parlavo|stavo parlando) con"
+    r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
+)
+# "Sì, annulliamo", whatever the phrase files say.
+CALLS_OFF = re.compile(r"\b(?:annull|disdi|cancell)\w+")
+# A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
+CONDITION = re.compile(
+    r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|a meno d[ei]|che non\b|purche|sempre che|a patto"
+    r"|basta che|dipende|a condizione|tranne|eccetto|a parte|fuorche|esclus[oi]|come se|(?:non )?appena|una volta che)"
+)
+# "Mercoledì non poss": what is left of a refusal, where a phrase of the list no longer stands.
+REFUSES = re.compile(
+    r"\bnon (?:poss|pos|poter|riesc|ries|riusc|vad|vogl|vorr|ce la|ci so)\w*|\b(?:di|che) non\b"
+    r"|\bnon (?:mi )?serv(?:e|ono)\b(?! altro)|\bnon ci sar(?:o|emo)\b|\bnon (?:verr|veng)\w+"
+    r"|\bnon e (?:piu |proprio )?(?:possibile|fattibile|il caso|il momento)\b"
+)
+# "Ok, ci sentiamo" puts off, unless a plain yes stands beside it: "sì, a dopo, grazie". "Ci sentiamo mercoledì" agrees.
+PUTS_OFF = re.compile(
+    r"\bci sentiamo\b(?! (?:allora )?(?:(?:a|il|alle|per) )?(?:lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica"
+    r"|alle|\d))|\ba (?:dopo|piu tardi|poi|risentir\w+)\b"
+)
+LATER = re.compile(
+    r"\bci sentiamo (?:\w+ )?(?:piu tardi|dopo|poi|domani|in settimana|nei prossimi|tra|fra)\b"
+)
+"""These put off also beside a plain yes."""
+
+QUESTION = re.compile(r"[^.!?;…]*\?")
+# Asked beside a yes, what the yes may hang on: the price, how long it takes, with whom, the day and time themselves.
+HANGS_ON = re.compile(
+    r"\bquanto (?:mi |ci |vi |le )?(?:cost|vien|verr|pag|devo pag|si pag|dur|ci vuole|ci mett)\w*"
+    r"|\b(?:a )?che or[ae]\b|\b(?:di )?che giorno (?:e|era|sarebbe|siamo)\b|\bcon chi\b(?=\W*$)"
+)
+# Questions of who has already agreed: how to get there, what to bring, what is sent, whether all is done.
+HARMLESS = re.compile(
+    r"\b(?:dov'?e?|indirizzo|in che via|a che piano|citofon\w+|parchegg\w+|come (?:ci )?(?:arriv|si arriv|vi trov)\w*"
+    r"|port(?:o|are|armi|iamo)|document\w+|promemoria|messaggi\w*|sms|e?-?mail"
+    r"|mi (?:arriva|manda\w*|mandi|invia\w*|scrive\w*) (?!sapere)|serve (?:altro|qualcosa|qualcos'altro)"
+    r"|(?:e|siamo|tutto) a posto|basta cosi|abbiamo finito)\b"
+)
+TAG = re.compile(r",\s*(?:giusto|vero|ok|okay|va bene|eh|esatto|corretto|no|d'accordo|dico bene)\s*\?$")
+# "Sì, va bene?" asks nothing but whether it was heard.
+ONLY_AGREES = words(
+    "si ok okay va vanno bene benissimo perfetto giusto esatto corretto vero confermo confermato",
+    "confermata d'accordo certo e allora cosi",
+)
+# Said after a yes, once the assistant has begun to answer, these leave it as it is.
+CLOSES = words(
+    "grazie mille tante molte infinite davvero ringrazio la ti vi lei voi te a e allora ok okay va",
+    "bene benissimo perfetto ottimo arrivederci arrivederla buongiorno buonasera buona buon giornata",
+    "serata pomeriggio lavoro ciao salve presto altrettanto gentile gentilissimo gentilissima molto",
+    "d'accordo",
+)
