@@ -91,9 +91,9 @@ _TABLE = (
     Fact("given", _NO_YES, "Un dato obbligatorio è stato detto, cambiato o ripetuto in questa analisi."),
     Fact(
         "agreement",
-        ("nessuna", "valida", "in_attesa", "non_valida"),
-        "Il sì del chiamante: valida se risponde a un riepilogo esatto e ascoltato, in_attesa se manca "
-        "ancora la trascrizione di ciò che ha detto dopo, non_valida se è un sì che non vale.",
+        ("nessuna", "valida", "non_valida"),
+        "Il sì del chiamante: valida se risponde a un riepilogo esatto e ascoltato, non_valida se è un sì "
+        "che non vale.",
     ),
     Fact(
         "outcome",

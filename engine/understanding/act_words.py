@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.understanding.it.patterns import word_set
 from engine.understanding.mentions import Act
-
-
-def _set(*lines: str) -> frozenset[str]:
-    return frozenset(" ".join(lines).split())
 
 
 def _phrases(*lines: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(phrase.split()) for line in lines for phrase in line.split(", "))
 
 
-NEGATIONS = _set(
+NEGATIONS = word_set(
     "no non neanche nemmeno neppure mai mica niente nulla nessun",
 )
 #: Turn the words after them around.
-NEGATORS = _set("non neanche nemmeno neppure mica mai")
+NEGATORS = word_set("non neanche nemmeno neppure mica mai")
 
 #: Folded words of the acts that stop a yes. A phrase that answers or asks may contain none of them.
 CORE: Mapping[Act, tuple[tuple[str, ...], ...]] = {
@@ -65,7 +62,7 @@ IDIOMS = _phrases(
 SURELY = _phrases("come no, e come no, ma come no, certo come no, eccome no, come no certo")
 
 #: "ma certo": here the word only lends strength to the next one.
-STRENGTHENED = _set(
+STRENGTHENED = word_set(
     "si certo certamente ovvio ovviamente volentieri prego dai figurati figuriamoci grazie scherzi",
     "naturalmente assolutamente",
 )
@@ -84,50 +81,53 @@ INTERROGATIVES = _phrases(
     "in che, per che, avete, siete, posso, potrei, possiamo, potete, c e, ci sono, e possibile",
     "fino a, da quando, con chi, di cosa, a chi, a quanto",
 )
-OPENERS = _set(
+OPENERS = word_set(
     "e ma scusi scusa senta senti allora ah eh ehm mh guardi",
 )
 TAGS = _phrases(
     "no, vero, giusto, ok, okay, va bene, eh, esatto, o no, dico bene, si",
 )
-NOT_HEARD = frozenset({"scusi", "scusa", "come", "prego", "eh", "cosa", "pardon", "mi scusi"})
+#: The whole of a question that asks to hear it again.
+NOT_HEARD = _phrases(
+    "scusi, scusa, come, prego, eh, cosa, pardon, mi scusi, mi scusa",
+)
 
 #: Skipped inside a phrase of several words.
-FILLERS = _set(
+FILLERS = word_set(
     "ehm eh mh uhm beh allora proprio gentilmente cortesemente cioe",
 )
 
 #: A yes that hangs on something: words before it, words after it.
-CONDITIONS_BEFORE = _set(
+CONDITIONS_BEFORE = word_set(
     "se quando appena finche qualora poi dopo prima purche",
 )
 #: A clause that begins with one of these says no more than what depends on it.
 IF = frozenset({"se", "purche", "qualora"})
-CONDITIONS_AFTER = _set(
+CONDITIONS_AFTER = word_set(
     "se quando dopo appena solo purche anche tranne salvo",
 )
 
 #: "l'orario esatto", "un certo giorno", "il giorno giusto": no answer.
-ADJECTIVES = _set(
+ADJECTIVES = word_set(
     "esatto esatta giusto giusta corretto corretta certo sicuro sicura",
 )
-BEFORE_ADJECTIVE = _set(
+BEFORE_ADJECTIVE = word_set(
     "orario numero indirizzo prezzo giorno ora momento data nome costo modo un una il la lo quello",
     "quella di al per sono email mail posto",
 )
 
 #: After "si" without its accent: what makes it a yes all the same; and what, before it, makes it a pronoun.
-AFTER_YES = _set(
+AFTER_YES = word_set(
     "grazie il lo per alle all dopo domani oggi dopodomani mi ho vorrei volevo io se pero ma buongiorno",
     "pronto dica mercoledi lunedi martedi giovedi venerdi sabato domenica prego assolutamente signora",
     "signore",
 )
-BEFORE_PRONOUN = _set(
+BEFORE_PRONOUN = word_set(
     "mi ti ci vi come che non dove quando ne se chi cosa",
 )
 
 #: "no, va bene": first words of a yes before which a "no" only says that nothing else is wanted.
-YES_AFTER_NO = _set(
+YES_AFTER_NO = word_set(
     "va vanno perfetto benissimo confermo ottimo mi procediamo bene",
 )
 #: Those of them that "non" goes with as well: "no va bene", without a comma, may have been "non va bene".
@@ -135,28 +135,28 @@ YES_AFTER_NON = frozenset({"va", "vanno", "mi"})
 AFTER_YES_AFTER_NO = frozenset({"cosi", "grazie", "per", "tutto", "arrivederci", "guardi", "allora", "e"})
 
 #: "non alle 15", "non quel giorno": a detail ruled out.
-RULED_OUT = _set(
+RULED_OUT = word_set(
     "alle all dalle quel quell quella quello questo questa lunedi martedi mercoledi giovedi venerdi",
     "sabato domenica domani dopodomani oggi stasera stamattina",
 )
-BEFORE_RULED_OUT = _set(
+BEFORE_RULED_OUT = word_set(
     "a di per nel il la al l in le",
 )
 AFTER_RULED_OUT = frozenset({"mattina", "pomeriggio", "sera", "settimana", "weekend", "mattino"})
 
 #: What a caller may move or cancel with us, and the words that lead to it.
-OWN_BOOKING = _set(
+OWN_BOOKING = word_set(
     "appuntamento appuntamenti consulenza prenotazione incontro colloquio visita seduta tutto sessione",
     "riunione chiamata call orario ora data giorno lunedi martedi mercoledi giovedi venerdi sabato",
     "domenica prossimo prossima mattina pomeriggio sera quello",
 )
-DETERMINERS = _set(
+DETERMINERS = word_set(
     "il lo la l i gli le un uno una mio mia nostro nostra questo questa quel quella quest quell mie",
     "miei",
 )
 POLICY_AFTER = frozenset({"se", "in", "fino", "gratis", "gratuitamente", "quando", "entro", "eventualmente"})
 POLICY_BEFORE = frozenset({"quando", "entro", "fino", "se"})
-ELSEWHERE = _set(
+ELSEWHERE = word_set(
     "dentista medico dottore dottoressa parrucchiere parrucchiera barbiere estetista veterinario",
     "meccanico ristorante hotel albergo tavolo ospedale volo treno",
 )
@@ -169,13 +169,13 @@ DETAIL_NOUNS: Mapping[str, str] = {
     **dict.fromkeys(("email", "mail", "indirizzo", "posta"), "email"),
 }
 WEEKDAYS = frozenset({"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica"})
-OTHER_BEFORE = _set(
+OTHER_BEFORE = word_set(
     "altro altra diverso diversa cambiare cambiamo cambia cambi cambio",
 )
 WRONG = frozenset(
     {"sbagliato", "sbagliata", "errato", "errata", "scorretto", "scorretta", "diverso", "diversa"}
 )
-NOT_RIGHT = _set(
+NOT_RIGHT = word_set(
     "giusto giusta corretto corretta esatto esatta quello quella bene mio",
 )
 REFUSALS = ("non va bene", "non mi va bene", "non posso", "non riesco", "non e giusto", "non e corretto")

@@ -554,7 +554,7 @@ def _not_heard(turn: _Turn, matches: list[_Match]) -> Iterator[_Found]:
     taken = {match.first for match in matches}
     for number, clause in enumerate(turn.clauses):
         ending = turn.words[clause.after].stop if number + 1 < len(turn.clauses) else turn.tail
-        alone = clause.after == clause.first + 1 and turn.words[clause.first].text in words.NOT_HEARD
+        alone = tuple(w.text for w in turn.words[clause.first : clause.after]) in words.NOT_HEARD
         if ending == "?" and alone and clause.first not in taken:
             yield _Found(Act.ASK_REPEAT, clause.first, clause.after)
 

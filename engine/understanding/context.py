@@ -19,7 +19,6 @@ class Agreement(StrEnum):
 
     NONE = "nessuna"
     VALID = "valida"
-    PENDING = "in_attesa"
     INVALID = "non_valida"
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.understanding.folding import fold
 from engine.understanding.it.calendar import MONTHS
-from engine.understanding.it.numbers import BELOW_TWENTY, TENS
+from engine.understanding.it.numbers import ONE, spelled
 from engine.understanding.mentions import Words
 
-UNITS, TEENS = tuple(BELOW_TWENTY[:10]), tuple(BELOW_TWENTY[10:])
 MULTIPLES = {"doppio": 2, "doppia": 2, "triplo": 3, "tripla": 3}
 TIMES = {"due": 2, "tre": 3, "quattro": 4, "cinque": 5}  # before "volte"
 JOINERS = frozenset({"e", "poi", "ehm", "eh", "ah", "mh", "uhm", "allora", "ancora"})
@@ -151,30 +151,9 @@ def run_of(text: str, pieces: Sequence[Piece]) -> DigitRun:
 
 
 @cache
-def number_words() -> dict[str, str]:
-    """Folded Italian number words, 0 to 9999 written as one word, to their figures."""
-    below: dict[int, tuple[str, ...]] = {n: (w,) for n, w in enumerate(UNITS + TEENS)}
-    for tens, word in enumerate(TENS, start=2):
-        for unit in range(10):
-            below[tens * 10 + unit] = _joined((word,), UNITS[unit : unit + 1]) if unit else (word,)
-    for hundreds in range(1, 10):
-        stem = ("cento",) if hundreds == 1 else (UNITS[hundreds] + "cento",)
-        for rest in range(100):
-            below[hundreds * 100 + rest] = _joined(stem, below[rest]) if rest else stem
-    words = {word: str(n) for n, spellings in below.items() for word in spellings}
-    for thousands in range(1, 10):
-        stem_word = "mille" if thousands == 1 else UNITS[thousands] + "mila"
-        for rest in range(1000):
-            for ending in below[rest] if rest else ("",):
-                words[stem_word + ending] = str(thousands * 1000 + rest)
-    return words
-
-
-def _joined(stems: tuple[str, ...], endings: tuple[str, ...]) -> tuple[str, ...]:
-    """ "venti" + "uno" as it is written, with and without the vowel that falls."""
-    whole = [stem + ending for stem in stems for ending in endings]
-    elided = [stem[:-1] + ending for stem in stems for ending in endings if ending[0] in "aeiou"]
-    return tuple(elided + whole)
+def number_words() -> Mapping[str, str]:
+    """Folded Italian number words, 0 to 9999 written as one word, to their figures; "un" and "una" are none."""
+    return MappingProxyType({word: str(value) for word, value in spelled().items() if word not in ONE})
 
 
 def _tokens(text: str) -> list[_Token]:

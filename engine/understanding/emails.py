@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, validate_email
 from rapidfuzz.distance import OSA
 
+from engine.understanding.it.patterns import word_set
 from engine.understanding.mentions import EmailMention, Problem, Words
 from engine.understanding.spelling import WITH, Unit, units
 
-
-def _set(*lines: str) -> frozenset[str]:
-    return frozenset(" ".join(lines).split())
-
-
-PROVIDERS = _set(
+PROVIDERS = word_set(
     "gmail.com googlemail.com hotmail.com hotmail.it outlook.com outlook.it live.com live.it msn.com",
     "yahoo.com yahoo.it ymail.com icloud.com me.com mac.com libero.it virgilio.it tiscali.it alice.it",
     "tin.it tim.it fastwebnet.it aruba.it pec.it legalmail.it iol.it inwind.it email.it mail.com",
@@ -51,7 +47,7 @@ TLD_SLIPS = {
     "comm": "com",
     "itt": "it",
 }
-TLDS = _set(
+TLDS = word_set(
     "it com net org eu io info biz me edu gov uk de fr es ch at cloud email online app dev",
     "pro tech studio co srl legal name tv cc us ie nl be pt ro sm va academy agency shop",
     "store site blog coach consulting group",
@@ -68,7 +64,7 @@ WRITE = frozenset({"scrivi", "scriva", "scrivete", "scrivimi", "scrivetemi", "se
 BEFORE = (
     NOUNS
     | WRITE
-    | _set(
+    | word_set(
         "e la il lo le mia mio tua suo sua sarebbe allora guardi guarda senta si certo ok okay va",
         "bene no anzi ecco a al all alla per con di da in su quella quello usi usa metta metti",
         "mandi manda inviate invii invia mi puo potete personale aziendale lavoro privata ufficio",

@@ -31,7 +31,6 @@ class Clock:
     minute: int = 0
     fixed: bool = False
     part: italian.Part | None = None
-    approximate: bool = False
     doubtful: bool = False
     listed: bool = False
 
@@ -80,9 +79,9 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool
     `beside_day`: a day was said just before, so that "15.30" alone is a time. `as_bound`: "tra", "dopo" and
     the like stand before, so that "le tre" cannot count things.
     """
-    at, approximate = i, False
+    at, about = i, False
     while word(tokens, at) in italian.ABOUT and at - i < 2:
-        at, approximate = at + 1, word(tokens, at) not in ("tipo",) or approximate
+        at, about = at + 1, word(tokens, at) != "tipo" or about
     lead = at
     said = word(tokens, at)
     if said in italian.TIME_LEADS | italian.LOOSE_LEADS | _OF_LEADS or said == "a":
@@ -100,7 +99,7 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool
     if found is None or (said == "a" and word(tokens, at) not in italian.NAMED_HOURS):
         return None
     if (
-        approximate
+        about
         and at == lead
         and not (word(tokens, at) in italian.NAMED_HOURS or word(tokens, at - 1) in italian.ABOUT_THE)
     ):
@@ -110,7 +109,7 @@ def clock_at(tokens: Tokens, i: int, *, beside_day: bool = False, as_bound: bool
         return None
     if said in _OF_ONE and found.hour != 1 and not found.minute and found.part is None:
         found = replace(found, doubtful=True)  # of hours one says "alle undici"; this may be the 11th
-    return replace(found, start=i, approximate=found.approximate or approximate)
+    return replace(found, start=i)
 
 
 _OF_ONE = frozenset({"all", "dall", "dell"})
@@ -270,10 +269,8 @@ def _with_tail(tokens: Tokens, clock: Clock) -> Clock:
         end = clock.end
         if word(tokens, end) == "in" and word(tokens, end + 1) == "punto":
             clock = replace(clock, end=end + 2)
-        elif word(tokens, end) in italian.SHARP:
+        elif word(tokens, end) in italian.SHARP or word(tokens, end) in ("circa", "indicativamente"):
             clock = replace(clock, end=end + 1)
-        elif word(tokens, end) in ("circa", "indicativamente"):
-            clock = replace(clock, end=end + 1, approximate=True)
         elif clock.part is None and (part := _part_after(tokens, end)) is not None:
             clock = replace(clock, end=part[1], part=part[0])
     return clock

@@ -50,7 +50,6 @@ class TimeMention(Words):
 
     candidates: tuple[time, ...]
     problems: frozenset[Problem] = frozenset()
-    approximate: bool = False
 
     @property
     def value(self) -> time | None:

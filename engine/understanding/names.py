@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 
+from engine.understanding.it.patterns import word_set
 from engine.understanding.mentions import NameMention
 from engine.understanding.text import Token, tokens
-
-
-def _set(*lines: str) -> frozenset[str]:
-    return frozenset(" ".join(lines).split())
-
 
 #: Words after which a name stands, and whether it must be capitalised to be one.
 LEADS: tuple[tuple[tuple[str, ...], bool], ...] = (
@@ -25,28 +21,28 @@ LEADS: tuple[tuple[tuple[str, ...], bool], ...] = (
     (("parla",), True),
     (("sono",), True),
 )
-TITLES = _set(
+TITLES = word_set(
     "il la l signor signora signorina dottor dottore dottoressa avvocato avvocatessa ingegner ingegnere",
     "architetto professor professore professoressa geometra ragionier",
 )
-PARTICLES = _set(
+PARTICLES = word_set(
     "de di d del della dello dell dal dalla la lo li",
 )
 SURE_PARTICLES = frozenset({"de", "d"})  # even where the transcript has no capitals
-NOT_NAMES = _set(
+NOT_NAMES = word_set(
     "e o ma per con che chi come dove quando perche se non no si ho ha hai vorrei volevo",
     "voglio vorremmo devo dovrei posso potrei sono chiamo chiamavo telefono numero cellulare",
     "email mail mio mia tuo tua suo sua questo questa grazie buongiorno buonasera salve",
     "pronto ciao scusi scusa senta guardi allora ecco poi anche ancora gia qui qua io lei lui",
     "noi voi loro tu mi ti ci vi le gli un una uno in da su tra fra al alla alle ai dal abito",
     "lavoro avrei interessato interessata libero libera ritardo sicuro sicura disponibile",
-    "d'accordo contento contenta e' era lunedi martedi mercoledi giovedi venerdi sabato",
+    "accordo contento contenta era lunedi martedi mercoledi giovedi venerdi sabato",
     "domenica gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre",
     "novembre dicembre oggi domani ieri italia cliente nuovo nuova confermo cosi bene va",
     "signor signora piacere cognome nome appuntamento consulenza persona azienda ditta",
     "societa stato stata",
 )
-REFUSING = _set(
+REFUSING = word_set(
     "non ci ne che si mi vi quando se loro chi cosa dove",
 )
 MOST_WORDS = 3

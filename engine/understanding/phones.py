@@ -131,9 +131,8 @@ def phone_from_digits(digits: str) -> tuple[str | None, frozenset[Problem]]:
     """
     figures = digits.removeprefix("+")
     if figures and not (figures.isascii() and figures.isdigit()):
-        raise ValueError(
-            f"a phone number is digits only, maybe after a plus; got {len(digits)} other characters"
-        )
+        others = sum(not (figure.isascii() and figure.isdigit()) for figure in figures)
+        raise ValueError(f"a phone number is digits only, maybe after a plus; got {others} other characters")
     international = digits.startswith("+") or figures.startswith("00")
     if not digits.startswith("+") and international:
         figures = figures[2:]
@@ -142,11 +141,6 @@ def phone_from_digits(digits: str) -> tuple[str | None, frozenset[Problem]]:
     if "39".startswith(figures):
         return None, frozenset({Problem.INCOMPLETE})
     return _national(figures[2:]) if figures.startswith("39") else _foreign("+" + figures)
-
-
-def join_digits(pieces: Sequence[str]) -> tuple[str | None, frozenset[Problem]]:
-    """`phone_from_digits` of a number dictated in pieces, over several turns, in order."""
-    return phone_from_digits("".join(pieces))
 
 
 def _carries_country_code(figures: str) -> bool:

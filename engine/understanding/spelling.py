@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.understanding.digits import MULTIPLES, number_words
 from engine.understanding.folding import fold
-
-
-def _set(*lines: str) -> frozenset[str]:
-    return frozenset(" ".join(lines).split())
-
+from engine.understanding.it.patterns import word_set
 
 SIGNS = {
     ("chiocciola",): "@",
@@ -57,7 +53,7 @@ LETTERS = {
 LONG_LETTERS = {("i", "lunga"): "j", ("doppia", "vu"): "w", ("vu", "doppia"): "w", ("i", "greca"): "y"}
 #: Ordinary words too: letters only beside other letters, or before a sign.
 DOUBTFUL = frozenset({"a", "e", "i", "o", "di", "ci", "vi", "ti"})
-CITIES = _set(
+CITIES = word_set(
     "ancona bologna bari como catania domodossola empoli firenze genova hotel imola jolly",
     "kursaal livorno milano napoli otranto oristano padova palermo pisa quarto roma savona",
     "salerno torino udine venezia verona washington xilofono york yacht zara zurigo",

@@ -42,7 +42,7 @@ def _mention(text: str, found: Scan, at: int, clock: Clock, *, any_part: bool) -
         problems = _IMPOSSIBLE
     elif clock.doubtful or (part is not None and clock.contradicts(part)):
         problems = _AMBIGUOUS
-    return TimeMention(text[start:end], start, end, candidates, problems, clock.approximate)
+    return TimeMention(text[start:end], start, end, candidates, problems)
 
 
 def _part_touching(found: Scan, at: int) -> italian.Part | None:

@@ -222,7 +222,6 @@ def test_every_shipped_rule_has_an_example() -> None:
     [
         {},
         {"stage": "completato", "agreement": "valida", "claim": True, "drop": True},
-        {"stage": "dati_completi", "agreement": "in_attesa", "to_restate": True, "given": True},
         {"stage": "dati_completi", "waiting": 3, "silent": 4},
         {"stage": "raccolta_dati", "given": True, "missing": 1},
         {"stage": "raccolta_dati"},

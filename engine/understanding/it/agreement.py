@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.understanding.it.patterns import words
+from engine.understanding.it.patterns import word_set
 
 # Words beside a yes that leave it in doubt, put it off or take it back.
 DOUBT = re.compile(
@@ -70,12 +70,12 @@ HARMLESS = re.compile(
 )
 TAG = re.compile(r",\s*(?:giusto|vero|ok|okay|va bene|eh|esatto|corretto|no|d'accordo|dico bene)\s*\?$")
 # "Sì, va bene?" asks nothing but whether it was heard.
-ONLY_AGREES = words(
+ONLY_AGREES = word_set(
     "si ok okay va vanno bene benissimo perfetto giusto esatto corretto vero confermo confermato",
     "confermata d'accordo certo e allora cosi",
 )
 # Said after a yes, once the assistant has begun to answer, these leave it as it is.
-CLOSES = words(
+CLOSES = word_set(
     "grazie mille tante molte infinite davvero ringrazio la ti vi lei voi te a e allora ok okay va",
     "bene benissimo perfetto ottimo arrivederci arrivederla buongiorno buonasera buona buon giornata",
     "serata pomeriggio lavoro ciao salve presto altrettanto gentile gentilissimo gentilissima molto",

@@ -213,7 +213,6 @@ CONFIRM_CONTACT = re.compile(
     )
     + r"\b"
 )
-CONTACT = any_of("e-?mail mail indirizzo posta numero telefono cellulare recapito")
 #: May follow the last question without making it another one.
 FILLER_AFTER = re.compile(r"^\W*(?:(?:grazie|prego|attendo|resto in attesa|mi dica|dimmi|pure)\W*)*$")
 # After the question it takes that back: "confermi? Anzi, un attimo, controllo".

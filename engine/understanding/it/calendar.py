@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import time
 from typing import NamedTuple
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from engine.understanding.it.patterns import word_set
 
 WEEKDAYS = {
     word: number
@@ -224,10 +221,9 @@ OTHER_ONE = [
 AGO = "fa"
 EXACTLY = frozenset({"esatta", "esatte", "esatto", "esatti", "precisa", "precise", "preciso", "precisi"})
 NOT_CALENDAR = frozenset({"lavorativi", "lavorativo", "feriali"})
-HALF = frozenset({"mezzo", "mezza"})
 
 # What follows a number that is no day and no hour.
-COUNTED = _words(
+COUNTED = word_set(
     "ora ore minuto minuti min secondo secondi giorno giorni settimana settimane mese mesi anno anni "
     "volta volte persona persone euro eur centesimi percento % cento mila milioni km metri opzioni "
     "opzione posti posto slot disponibilita appuntamenti appuntamento possibilita orari orario "
@@ -240,7 +236,6 @@ ARTICLES = frozenset({"il", "l", "lo", "la", "i", "gli", "le"})
 OF_THE = frozenset({"di", "del", "dell", "della", "la", "l"})  # "prima della Befana", "dopo l'Epifania"
 OF = frozenset({"di", "d", "del", "dell", "della", "in", "nel", "nell", "dello"})
 DAY_NOUN = frozenset({"giorno", "data", "giornata"})
-FIRST_DAY = frozenset({"primo"})
 # What may follow a bare "il primo" that means the first of the month.
 AFTER_FIRST = frozenset(
     {"alle", "all", "alla", "ore", "dopo", "verso", "dalle", "mattina", "pomeriggio", "sera"}
@@ -391,7 +386,7 @@ PART_PHRASES = {
     ("pausa", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
     ("a", "pranzo"): AFTERNOON._replace(begins=time(12), ends=time(14)),
 }
-PART_LEADS = _words(
+PART_LEADS = word_set(
     "di del della in nel nella al alla a la il verso sul sulla d questa questo sta di dopo durante"
 )
 GREETINGS = frozenset({"buon", "buona", "buono", "bella", "bel"})  # "buona sera" names no time
@@ -423,7 +418,7 @@ LESS = "meno"
 SHARP = frozenset({"precise", "esatte", "spaccate"})
 MONEY = frozenset({"euro", "eur", "€"})
 # What a plain noun may be taken for after "le tre …" and is not.
-NO_NOUNS = _words(
+NO_NOUNS = word_set(
     "anche oppure circa come dove mattine sarebbe sarebbero andrebbe andrebbero bene preferirei "
     "allora quindi forse invece grazie perche che anziche potrebbe potrebbero esatte precise spaccate "
     "venerdi lunedi martedi mercoledi giovedi domani oggi magari"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 BELOW_TWENTY = [
     "zero",
     "uno",
@@ -52,7 +56,8 @@ ORDINALS = {
 ORDINAL_MARKS = frozenset({"°", "o", "a", "esimo", "esima"})
 
 
-def spelled() -> dict[str, int]:
+@cache
+def spelled() -> Mapping[str, int]:
     """Every spelling, written in one word, of 0 to 9999."""
     words: dict[str, int] = {word: value for value, word in enumerate(BELOW_TWENTY)}
     words.update(dict.fromkeys(ONE, 1))
@@ -68,10 +73,10 @@ def spelled() -> dict[str, int]:
     for word, value in hundreds.items():
         words[word] = value
         words.update((word + rest, value + more) for rest, more in small if more)
-        words.update((word[:-1] + rest, value + more) for rest, more in small if rest.startswith("o"))
+        words.update((word[:-1] + rest, value + more) for rest, more in small if rest[0] in "uo")
     below = list(words.items())
     thousands = {THOUSAND[0]: 1000} | {BELOW_TWENTY[n] + THOUSAND[1]: n * 1000 for n in range(2, 10)}
     for word, value in thousands.items():
         words[word] = value
         words.update((word + rest, value + more) for rest, more in below if more)
-    return words
+    return MappingProxyType(words)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 
-def words(*lines: str) -> frozenset[str]:
+def word_set(*lines: str) -> frozenset[str]:
     """The words that `lines` write one after the other, parted by spaces."""
     return frozenset(" ".join(lines).split())
 
 
-def alternatives(listed: str) -> str:
+def alternatives(words: str) -> str:
     """A group of regular expressions, any of which may match: "va_bene (?:le|ti)_va" matches "va bene", "le va" …"""
-    return "(?:" + "|".join(word.replace("_", " ") for word in listed.split()) + ")"
+    return "(?:" + "|".join(word.replace("_", " ") for word in words.split()) + ")"
 
 
-def any_of(listed: str) -> re.Pattern[str]:
-    """Matches any of `listed` as whole words in folded text."""
-    return re.compile(rf"\b{alternatives(listed)}\b")
+def any_of(words: str) -> re.Pattern[str]:
+    """Matches any of `words` as whole words in folded text."""
+    return re.compile(rf"\b{alternatives(words)}\b")

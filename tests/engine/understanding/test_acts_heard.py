@@ -194,6 +194,7 @@ hold_on | mi dia un momento
 hold_on | attenda in linea
 ask_repeat | come scusi?
 ask_repeat | scusi?
+ask_repeat | mi scusi?
 ask_repeat | può ripetere?
 ask_repeat | non ho capito
 ask_repeat | non ho sentito bene

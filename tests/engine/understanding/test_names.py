@@ -41,6 +41,8 @@ def test_finds_who_speaks(text: str, value: str) -> None:
         "sono libero giovedì",
         "SONO LIBERO",
         "sono io",
+        "sono D'Accordo",
+        "mi presento, sono d'accordo",
         "sono le tre",
         "Sono Io.",
         "sono di Milano",

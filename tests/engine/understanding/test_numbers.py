@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.understanding.digits import number_words
 from engine.understanding.it import numbers as italian
 from engine.understanding.numbers import number_at, ordinal_at
 from engine.understanding.text import tokens
@@ -26,6 +27,8 @@ from engine.understanding.text import tokens
         ("duemilaventisei", 2026, 1),
         ("millenovecentonovantotto", 1998, 1),
         ("centotto", 108, 1),
+        ("centuno", 101, 1),
+        ("duecentundici", 211, 1),
         ("23", 23, 1),
         ("2026", 2026, 1),
         ("due tre", 2, 1),
@@ -64,3 +67,9 @@ def test_every_spelling_comes_back(entry: tuple[str, int]) -> None:
 
 def test_every_number_below_ten_thousand_has_a_spelling() -> None:
     assert set(italian.spelled().values()) == set(range(10_000))
+
+
+def test_dictated_digits_know_the_same_words() -> None:
+    assert {w: int(figures) for w, figures in number_words().items()} == {
+        word: value for word, value in italian.spelled().items() if word not in italian.ONE
+    }

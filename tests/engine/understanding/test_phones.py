@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.understanding.digits import UNITS, find_digit_runs, number_words
+from engine.understanding.digits import find_digit_runs, number_words
+from engine.understanding.it.numbers import BELOW_TWENTY
 from engine.understanding.mentions import Problem
 from engine.understanding.phone_corrections import ends_with
-from engine.understanding.phones import find_phones, join_digits, phone_from_digits
+from engine.understanding.phones import find_phones, phone_from_digits
 
 MARIO = "+393331234567"
 
@@ -119,8 +120,8 @@ def test_pieces_of_a_number(text: str, digits: list[str]) -> None:
 
 def test_pieces_join_to_a_number() -> None:
     pieces = [run.digits for t in ("tre tre tre", "centoventitré", "45 67") for run in find_digit_runs(t)]
-    assert join_digits(pieces) == (MARIO, frozenset())
-    assert join_digits(pieces[:2]) == (None, frozenset({Problem.INCOMPLETE}))
+    assert phone_from_digits("".join(pieces)) == (MARIO, frozenset())
+    assert phone_from_digits("".join(pieces[:2])) == (None, frozenset({Problem.INCOMPLETE}))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_number_words_hold_both_spellings() -> None:
 
 
 def test_refuses_words_as_digits() -> None:
-    with pytest.raises(ValueError, match="digits only"):
+    with pytest.raises(ValueError, match=r"digits only.* got 6 other"):
         phone_from_digits("333CALLME")
 
 
@@ -166,17 +167,17 @@ def _said(digits: str, draw: st.DrawFn) -> str:
     while at < len(digits):
         size = draw(st.sampled_from([1, 1, 2, 3, 4]))
         group = digits[at : at + size]
-        ways = [group, " ".join(UNITS[int(d)] for d in group)]
+        ways = [group, " ".join(BELOW_TWENTY[int(d)] for d in group)]
         # "trecento" before a word from ten to ninety-nine is heard as one number: not a way to say "300 12".
         # Nor are words for thousands, which may be the beginning of a longer number.
         if group in by_figure and len(group) < 4 and not (len(group) == 3 and group.endswith("00")):
             ways += by_figure[group]
         if len(group) == 2 and group[0] == group[1]:
-            ways.append("doppio " + UNITS[int(group[0])])
+            ways.append("doppio " + BELOW_TWENTY[int(group[0])])
         if len(group) == 3 and len(set(group)) == 1:
-            ways += [f"triplo {UNITS[int(group[0])]}", f"tre volte {group[0]}"]
+            ways += [f"triplo {BELOW_TWENTY[int(group[0])]}", f"tre volte {group[0]}"]
         if len(group) > 1 and not group.strip("0"):
-            ways.append(f"{UNITS[len(group)]} zeri")
+            ways.append(f"{BELOW_TWENTY[len(group)]} zeri")
         said.append(draw(st.sampled_from(ways)))
         at += size
     joined = said[0]

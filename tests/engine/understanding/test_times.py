@@ -92,9 +92,8 @@ def test_read(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     "text", ["verso le 15", "intorno alle 15", "alle 15 circa", "circa alle 15", "sulle 15"]
 )
-def test_approximate(text: str) -> None:
+def test_about_a_time_is_that_time(text: str) -> None:
     (mention,) = find_times(text)
-    assert mention.approximate
     assert mention.value == time(15)
 
 
