@@ -238,7 +238,9 @@ class Playout:
         ahead = self._plays_until_ms - self._now_ms()
         if ahead > self._lead_ms:
             await self._clock.sleep((ahead - self._lead_ms) / 1000)
-            return
+            ahead = self._plays_until_ms - self._now_ms()
+            if ahead > self._lead_ms or self._kill or not state.queued:
+                return
         size = self._frame_ms
         if ahead <= 0:
             size = self._lead_ms

@@ -145,7 +145,7 @@ class Connection(ABC):
 
     async def _described(self) -> CallMetadata:
         while True:
-            frame = await self._frame()
+            frame = self._counted(await self.socket.receive())
             if frame.type is aiohttp.WSMsgType.TEXT:
                 metadata = self.describe(frame.data)
                 if metadata is not None:
@@ -156,9 +156,8 @@ class Connection(ABC):
                 raise MetadataError("audio came before the metadata", code=1008)
             raise MetadataError("the connection was closed before the metadata", code=1000)
 
-    async def _frame(self) -> aiohttp.WSMessage:
-        """The next frame. Raises BridgeError when the bridge sends more than it may."""
-        frame = await self.socket.receive()
+    def _counted(self, frame: aiohttp.WSMessage) -> aiohttp.WSMessage:
+        """`frame`, which has just come. Raises BridgeError when the bridge sends more than it may."""
         self._heard_at = self._clock.monotonic()
         if frame.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
             self._allowance.spend(len(frame.data), self._heard_at)
@@ -167,7 +166,7 @@ class Connection(ABC):
     async def _read_frames(self, line: BridgeLine) -> bool:
         with prompt_acks(self._request.transport) as acknowledge:
             while True:
-                frame = await self._frame()
+                frame = self._counted(await self.socket.receive())
                 acknowledge()
                 if frame.type is aiohttp.WSMsgType.BINARY:
                     goes_on = self.take_binary(frame.data, line)
