@@ -15,7 +15,8 @@ import orjson
 
 from storage import chain, personal
 from storage.errors import InvalidEntry
-from storage.models import JournalHead, Transition
+from storage.models import JournalHead, MillisField, Transition
+from storage.statements import Given, Statement
 
 SCHEMA = 2
 PERSONAL_DETAILS = frozenset({"phone", "email", "name", "notes"})
@@ -44,6 +45,23 @@ FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "busy_as_of": ((str,), False),
 }
 
+_LAST = Statement(
+    lambda: (
+        Transition.select(Transition.sequence, Transition.hash)
+        .where(Transition.call == Given("call"))
+        .order_by(Transition.sequence.desc())
+        .limit(1)
+    )
+)
+_ADD = Statement(
+    lambda: Transition.insert({name: Given(name) for name in Transition._meta.sorted_field_names})
+)
+_HEAD = Statement(
+    lambda: JournalHead.insert({name: Given(name) for name in ("call", "sequence", "hash")}).on_conflict(
+        conflict_target=[JournalHead.call], preserve=[JournalHead.sequence, JournalHead.hash]
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
@@ -67,9 +85,7 @@ def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
     """
     _check(entry)
     call_id = entry["call_id"]
-    last: Any = (
-        Transition.select().where(Transition.call == call_id).order_by(Transition.sequence.desc()).first()
-    )
+    last = _LAST.first(call=call_id)
     sequence, previous = (1, chain.FIRST_PREVIOUS) if last is None else (last.sequence + 1, last.hash)
     content = {
         "schema": SCHEMA,
@@ -83,7 +99,7 @@ def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
     except TypeError as error:
         raise InvalidEntry(f"a journal entry must be plain JSON: {error}") from error
     found = chain.digest(body)
-    Transition.create(
+    _ADD.run(
         call=call_id,
         sequence=sequence,
         body=body.decode(),
@@ -91,9 +107,7 @@ def append(entry: Mapping[str, Any], *, recorded_at: datetime) -> JournalEntry:
         hash=found,
         **_to_search(entry, recorded_at),
     )
-    JournalHead.insert(call=call_id, sequence=sequence, hash=found).on_conflict(
-        conflict_target=[JournalHead.call], preserve=[JournalHead.sequence, JournalHead.hash]
-    ).execute()
+    _HEAD.run(call=call_id, sequence=sequence, hash=found)
     return read(call_id, body.decode(), found)
 
 
@@ -126,7 +140,7 @@ def _to_search(entry: Mapping[str, Any], recorded_at: datetime) -> dict[str, Any
     """What of an entry is searched and counted (storage.journal_search)."""
     outcome = entry.get("outcome")
     return {
-        "recorded_at": recorded_at,
+        "recorded_at": MillisField().db_value(recorded_at),
         "event": entry["event"],
         "target": entry.get("to"),
         "rule": entry.get("rule"),

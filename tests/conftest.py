@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.shared import FOLDER
 from tests.storage.postgres import Postgres
 
 # How long an example takes says more about what else runs on the machine than about the code.
@@ -21,6 +22,17 @@ NO_CHROMIUM = "there is no Chromium on this machine"
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _HOW = "Debian: apt-get install chromium; elsewhere set CHROMIUM=/path/to/chrome, then run the tests again"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where several workers run the tests: a folder of this run for what one of them need not do again."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            folder = tmp_path_factory.getbasetemp().parent / "shared"
+            folder.mkdir(exist_ok=True)
+            patch.setenv(FOLDER, str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

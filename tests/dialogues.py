@@ -15,6 +15,7 @@ from rules.compiler import Rule
 from rules.decider import Decider, Decision
 from rules.ruleset import RuleSet, load
 from storage.database import Database
+from tests.shared import once
 
 ROOT = Path(__file__).parent.parent
 RULES = ROOT / "rules" / "it"
@@ -94,9 +95,13 @@ class Watched:
 @cache
 def baseline(path: Path) -> tuple[dict[str, Any], frozenset[str]]:
     """What becomes of an example under the shipped rules, and which of them won in it."""
-    watched: Any = Watched(shipped_rulebook().decider)
-    outcome = play(example(path), replace(shipped_rulebook(), decider=watched))
-    return outcome.as_json(name_of(path)), frozenset(watched.won)
+
+    def played() -> tuple[dict[str, Any], frozenset[str]]:
+        watched: Any = Watched(shipped_rulebook().decider)
+        outcome = play(example(path), replace(shipped_rulebook(), decider=watched))
+        return outcome.as_json(name_of(path)), frozenset(watched.won)
+
+    return once(f"baseline of {name_of(path)}", played)
 
 
 def starts(dialogue: Dialogue) -> tuple[set[str], set[str]]:
@@ -110,12 +115,16 @@ def starts(dialogue: Dialogue) -> tuple[set[str], set[str]]:
 @cache
 def agreed(path: Path) -> frozenset[str]:
     """Every start that was booked at some time in the example, also one that was moved or given up later on."""
-    dialogue, found = example(path), set()
-    booked_at = [step["turn"] for step in baseline(path)[0]["transitions"] if step["to"] == "completato"]
-    for turn in booked_at:
-        until = dialogue.model_copy(update={"turns": dialogue.turns[:turn]})
-        found |= {booking["start"] for booking in play(until, shipped_rulebook()).bookings}
-    return frozenset(found)
+
+    def played() -> frozenset[str]:
+        dialogue, found = example(path), set[str]()
+        booked_at = [step["turn"] for step in baseline(path)[0]["transitions"] if step["to"] == "completato"]
+        for turn in booked_at:
+            until = dialogue.model_copy(update={"turns": dialogue.turns[:turn]})
+            found |= {booking["start"] for booking in play(until, shipped_rulebook()).bookings}
+        return frozenset(found)
+
+    return once(f"agreed in {name_of(path)}", played)
 
 
 def harm(path: Path, outcome: Outcome) -> list[str]:

@@ -25,6 +25,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 Scheme = Literal["light", "dark"]
+# Colours differ by scheme and places by width: two of the four show both of each.
+WINDOWS: tuple[tuple[int, Scheme], ...] = ((360, "dark"), (1440, "light"))
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from storage import bookings, people
 from storage.agenda import closing_days
 from storage.database import Database
 from storage.results import Booking, Hold, Lead
-from tests.transport.console.chromium import Scheme, started, visit
+from tests.transport.console.chromium import WINDOWS, Scheme, started, visit
 from tests.transport.console.conftest import ADMIN, Page, Somebody
 from transport.console.routes import add_console
 
@@ -58,9 +58,7 @@ def _furnish(now: datetime) -> tuple[Booking, datetime]:
     return booked, waiting.start
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(360, "light"), (1440, "light"), (360, "dark"), (1440, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 async def test_a_booking_is_moved_and_cancelled(
     browser: Browser, today: Page, database: Database, width: int, scheme: Scheme
 ) -> None:
@@ -120,9 +118,7 @@ async def test_who_comes_second_is_told(browser: Browser, today: Page, database:
     await visiting.picture("agenda-refused")
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(360, "light"), (1440, "light"), (360, "dark"), (1440, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 async def test_hours_and_exceptions(
     browser: Browser, today: Page, database: Database, width: int, scheme: Scheme
 ) -> None:

@@ -17,7 +17,7 @@ from playwright.async_api import Browser
 from storage import rulesets, users
 from storage.database import Database
 from storage.users import Role
-from tests.transport.console.chromium import Scheme, Visit, started, visit
+from tests.transport.console.chromium import WINDOWS, Scheme, Visit, started, visit
 from tests.transport.console.conftest import NOW, Page
 from tests.transport.console.pages import PAGES, Known
 from tests.transport.console.test_rules_pages import EDITED, SHIPPED
@@ -32,8 +32,6 @@ from transport.console.sign_in import SignIn
 pytestmark = pytest.mark.timeout(120)
 
 PASSWORD = "tre mele rosse al sole"
-# Colours differ by scheme and places by width: two of the four show both of each.
-WINDOWS: tuple[tuple[int, Scheme], ...] = ((360, "dark"), (1440, "light"))
 
 
 @dataclass(frozen=True)

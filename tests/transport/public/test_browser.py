@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page
 
 from storage.database import Database
 from tests.engine.written import Hands
-from tests.transport.console.chromium import Scheme, started
+from tests.transport.console.chromium import WINDOWS, Scheme, started
 from tests.transport.public.desk import Site, address, in_force
 
 pytestmark = pytest.mark.timeout(90)
@@ -61,8 +61,7 @@ async def fill(tab: Page, *, phone: str = "333 123 45 67") -> None:
     await tab.get_by_label("Email").fill("lia@example.com")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 async def test_somebody_books(
     chrome: Browser, server: Site, database: Database, width: int, scheme: Scheme
 ) -> None:
