@@ -42,7 +42,7 @@ serve: $(READY)
 test: $(READY) lint
 ifeq ($(strip $(ARGS)),)
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/calls
-	@$(PY) -m pytest -n 4 --dist worksteal tests/calls
+	@$(PY) -m pytest -n 4 --dist loadgroup tests/calls
 else
 	@$(PY) -m pytest $(ARGS)
 endif

@@ -14,6 +14,8 @@ from transport.simulation.gemini_emulator_script import Break, Connection, Scrip
 from transport.simulation.modem import SPOILT_WORD
 from transport.simulation.persona import Interruption, Persona, Reaction, Reply
 
+pytestmark = pytest.mark.xdist_group("dialects")  # one worker plays the calls, for all tests here
+
 # Of the tests' fast clock: 200 ms are no more than 80 real ones, for three parties in one process.
 BRIDGE = BridgeSettings(stream_lead_ms=200)
 

@@ -20,6 +20,8 @@ from transport.simulation.gemini_emulator_script import Hearing, Script
 from transport.simulation.persona import Interruption, Persona, Reaction, Reply
 from transport.simulation.receptionist import Misbehaviour
 
+pytestmark = pytest.mark.xdist_group("mishaps")  # one worker plays the calls, for all tests here
+
 READBACK = r"conferm\w*\?"
 HANGS_UP = Reply("", hang_up=True)
 LEISURELY = "allora ti leggo con calma quello che ho segnato per te fino a qui, senza fretta, ecco: "

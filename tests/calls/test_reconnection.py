@@ -122,8 +122,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
 
 
 NAMES = [part.persona.name for part in PARTS]
+OF_THE_PLAYED = pytest.mark.xdist_group("reconnection")  # one worker plays the calls, for all these
 
 
+@OF_THE_PLAYED
 @pytest.mark.parametrize("name", NAMES)
 def test_it_stays_one_call_with_one_booking_that_the_caller_is_told_of(
     played: dict[str, Played], name: str
@@ -139,6 +141,7 @@ def test_it_stays_one_call_with_one_booking_that_the_caller_is_told_of(
     assert DONE in call.heard, call.story
 
 
+@OF_THE_PLAYED
 @pytest.mark.parametrize("name", NAMES)
 def test_its_record_is_of_one_piece(played: dict[str, Played], name: str) -> None:
     call = played[name]
@@ -153,6 +156,7 @@ def test_its_record_is_of_one_piece(played: dict[str, Played], name: str) -> Non
     assert not decided.from_facts and decided.departure is None, f"{decided}{call.story}"
 
 
+@OF_THE_PLAYED
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_goes_on_where_it_was_after_its_old_conversation_was_closed(
     played: dict[str, Played], name: str
@@ -162,6 +166,7 @@ def test_the_model_goes_on_where_it_was_after_its_old_conversation_was_closed(
     assert call.ended.emulated is not None and call.ended.emulated.breaches == [], call.story
 
 
+@OF_THE_PLAYED
 def test_a_readback_that_broke_off_is_none_and_is_given_again(played: dict[str, Played]) -> None:
     call = played["Letta"]
     readbacks = [turn for turn in call.ended.detail.turns if "onfermi?" in turn.text]
@@ -172,6 +177,7 @@ def test_a_readback_that_broke_off_is_none_and_is_given_again(played: dict[str, 
     assert others[0].number < int(confirmed.entry["turn"]), call.story
 
 
+@OF_THE_PLAYED
 def test_a_yes_whose_words_come_after_the_line_broke_books_before_it_is_back(
     played: dict[str, Played],
 ) -> None:
@@ -183,6 +189,7 @@ def test_a_yes_whose_words_come_after_the_line_broke_books_before_it_is_back(
     assert call.ended.caller.words("caller").count(YES) == 1, call.story
 
 
+@OF_THE_PLAYED
 def test_a_line_that_is_dead_and_does_not_know_it_is_given_up_for_the_new_one(
     played: dict[str, Played],
 ) -> None:

@@ -21,6 +21,8 @@ from transport.simulation.demo import run_demo, seed_demo
 from transport.simulation.scenarios import Scenario
 from transport.simulation.settings import DemoSettings
 
+pytestmark = pytest.mark.xdist_group("scenarios")  # one worker plays the calls, for all tests here
+
 LETTERS = "ABCDEFGH"
 TASKS = {"E": "", **dict.fromkeys("ABCDFGH", "prenota")}
 

@@ -16,6 +16,8 @@ from transport.simulation.gemini_emulator_script import Break, Connection, Heari
 from transport.simulation.modem import SPOILT_WORD
 from transport.simulation.persona import Interruption, Persona, Reaction, Reply
 
+pytestmark = pytest.mark.xdist_group("sessions")  # one worker plays the calls, for all tests here
+
 YES, READBACK = "Sì, confermo.", r"conferm\w*\?"
 WISH, CHOICE = "Vorrei prenotare una consulenza.", "Mercoledì 11 alle 15."
 BATCH = 8
