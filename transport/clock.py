@@ -6,7 +6,11 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from engine.ports import Clock
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -23,3 +27,17 @@ class SystemClock:
     def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Wait `seconds`; nothing or less only yields to other tasks."""
         return asyncio.sleep(max(0.0, seconds))
+
+
+async def within(seconds: float, clock: Clock, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. Raises TimeoutError, the work cancelled, after `seconds` of `clock`."""
+    task, limit = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        for each in (task, limit):
+            each.cancel()
+        await asyncio.gather(task, limit, return_exceptions=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
 import aiohttp
@@ -17,6 +16,7 @@ from transport.bridge.allowance import Allowance
 from transport.bridge.line import BridgeLine, Pace
 from transport.bridge.metadata import CallMetadata
 from transport.bridge.prompt_acks import prompt_acks
+from transport.clock import within
 from transport.errors import BridgeError, MetadataError
 from transport.settings import BridgeSettings
 
@@ -98,7 +98,7 @@ class Connection(ABC):
         """The call, from the first frames. Raises BridgeError when they do not describe one in time."""
         limit = self.settings.metadata_timeout_s
         try:
-            return await self._within(limit, self._described())
+            return await within(limit, self._clock, self._described())
         except TimeoutError:
             raise MetadataError(f"no metadata within {limit:g} s", code=1008) from None
 
@@ -192,19 +192,6 @@ class Connection(ABC):
         while (left := self._heard_at + limit - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
         raise BridgeError(f"nothing came for {limit:g} s", code=1008)
-
-    async def _within(self, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
-        """`coroutine` within `seconds` of the clock. Raises TimeoutError."""
-        task, timer = asyncio.ensure_future(coroutine), asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise TimeoutError
-            return task.result()
-        finally:
-            for each in (task, timer):
-                each.cancel()
-            await asyncio.gather(task, timer, return_exceptions=True)
 
 
 # --- What several dialects write the same way ------------------------------------------------------------

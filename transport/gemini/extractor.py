@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from google import genai
 from google.genai import errors, types
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from engine.ports import Clock, ExtractorError, Mention, MentionKind
 from engine.turns import Turn
+from transport.clock import within
 from transport.gemini.settings import GeminiSettings
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class GeminiExtractor:
         if not turns:
             return ()
         try:
-            answer = await _within(
+            answer = await within(
                 self._timeout_s,
                 self._clock,
                 self._client.aio.models.generate_content(
@@ -102,17 +102,3 @@ def written(turns: Sequence[Turn]) -> str:
         lines.append(head + words[-room:])
         left -= len(lines[-1]) + 1
     return "\n".join(reversed(lines))
-
-
-async def _within(seconds: float, clock: Clock, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. Raises TimeoutError, the work cancelled, after `seconds` of `clock`."""
-    task, limit = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        for each in (task, limit):
-            each.cancel()
-        await asyncio.gather(task, limit, return_exceptions=True)
