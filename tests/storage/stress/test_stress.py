@@ -17,7 +17,7 @@ from tests.storage.postgres import Postgres
 from tests.storage.stress.crew import Crew, crew_at_work
 
 pytestmark = pytest.mark.timeout(240)
-SECONDS = float(os.environ.get("STRESS_SECONDS", "8"))
+SECONDS = float(os.environ.get("STRESS_SECONDS", "5"))
 
 
 def test_nothing_is_double_and_nothing_lost(url: str, tmp_path: Path) -> None:
