@@ -58,7 +58,8 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
 def init_app(parts: Parts) -> web.Application:
-    """The application: a path for each bridge dialect, `/healthz`, `/metrics`, the console's pages and `/v1`."""
+    """The application: a path for each bridge dialect, `/healthz`, `/metrics`; and of the console's pages,
+    `/v1`, the calendar feeds and the booking page those that `parts` have."""
     numbers = parts.metrics
     most, refused = parts.bridge.max_calls, numbers.refused_at_the_door
     door = Door(parts.tokens, parts.clock, most=most, refused=refused)

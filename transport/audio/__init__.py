@@ -1,1 +1,1 @@
-"""Resampling and playout of the call audio."""
+"""The sound of calls: resampling, μ-law, where speech begins and ends, paced playout, and recordings."""

@@ -69,7 +69,10 @@ class OutboxWorker:
                 await asyncio.wait(self._running, timeout=self._settings.timeout_s)
 
     async def work_off(self) -> int:
-        """Do what is due now, until nothing is; returns how many tries that took."""
+        """Do what is due now, until nothing is; returns how many tries that took.
+
+        For who must know that it is done, as tests; a server works `beside`, which never waits for all.
+        """
         tries = 0
         while taken := await self._take(self._settings.at_once):
             await asyncio.gather(*(self._do(task) for task in taken))
