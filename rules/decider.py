@@ -178,7 +178,7 @@ def _batches(rules: Sequence[Rule]) -> list[list[Rule]]:
     return batches
 
 
-class _Host(engine.Host):  # type: ignore[misc]
+class _Host(engine.Host):  # type: ignore[misc]  # durable has no types
     """A host without timer threads: they race with posts and crash the process."""
 
     def _run(self) -> None:

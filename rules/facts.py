@@ -44,7 +44,7 @@ class Fact:
     def plain(self, value: object) -> Value:
         """An accepted `value` as a bare bool, int or str; an enum member is a stranger to the rule engine."""
         if not self.values:
-            return int(value)  # type: ignore[call-overload, no-any-return]
+            return int(value)  # type: ignore[call-overload, no-any-return]  # `accepts` has seen it
         return self.values[self.values.index(value)]
 
 

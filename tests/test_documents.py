@@ -40,7 +40,7 @@ def test_the_dialogue_shown_plays(
 
 def test_the_dialplan_shown_describes_a_call() -> None:
     command = html.unescape(
-        re.search(r'data="api_on_answer=(.*?)"/>', block(README, "xml"))[1]  # type: ignore[index]
+        re.search(r'data="api_on_answer=(.*?)"/>', block(README, "xml"))[1]  # type: ignore[index]  # without it the test shall fail
     )
     told = {"${uuid}": "a-b-c", "${caller_id_number}": "+393401234567", "$1": "0612345678"}
     for name, value in told.items():
@@ -54,7 +54,7 @@ def test_the_dialplan_shown_describes_a_call() -> None:
 
 
 def test_the_command_shown_for_the_other_module_describes_a_call() -> None:
-    command = html.unescape(re.search(r"^uuid_audio_stream .*$", README, re.MULTILINE)[0])  # type: ignore[index]
+    command = html.unescape(re.search(r"^uuid_audio_stream .*$", README, re.MULTILINE)[0])  # type: ignore[index]  # without it the test shall fail
     command = command.replace("${uuid}", "a-b-c").replace("${caller_id_number}", "+393401234567")
     words = command.replace("$1", "0612345678").split(" ")
     assert len(words) == 7

@@ -65,7 +65,7 @@ def bounded_at(tokens: Tokens, i: int) -> Stretch | None:
 
 
 def _hours(tokens: Tokens, start: int, first: Clock | None, last: Clock | None) -> Stretch | None:
-    end = (last or first).end  # type: ignore[union-attr]
+    end = (last or first).end  # type: ignore[union-attr]  # one of the two is there
     found = Stretch(start, end, first=first, last=last)
     begin, finish = found.hours()
     missing = (first is not None and begin is None) or (last is not None and finish is None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -201,7 +201,7 @@ class Supervising:
 
     answers: list[AnalysisResult | Exception] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
-    takes: Callable[[], object] | None = None
+    takes: Callable[[], Awaitable[object]] | None = None
     running: int = 0
     ahead: list[list[str]] = field(default_factory=list)
 
@@ -231,7 +231,7 @@ class Supervising:
         self.running += 1
         assert self.running == 1, "two analyses at once"
         if self.takes is not None:
-            await self.takes()  # type: ignore[misc]
+            await self.takes()
         self.running -= 1
         answer = self.answers.pop(0) if self.answers else AnalysisResult()
         if isinstance(answer, Exception):
@@ -253,7 +253,7 @@ class Scene:
         self.phone, self.model, self.ear = Phone(self.clock), Model(self.clock), Ear()
         self.supervisor = Supervising()
         self.recorded: list[Turn] = []
-        self.settings = EngineSettings(**settings)  # type: ignore[arg-type]
+        self.settings = EngineSettings(**settings)  # type: ignore[arg-type]  # as a settings file gives them
 
     async def start(self) -> None:
         self.call = Call(

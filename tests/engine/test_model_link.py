@@ -137,7 +137,7 @@ class Scene:
             uplink=self.uplink,
             talk=self.talk,
             clock=self.clock,
-            settings=EngineSettings(**settings),  # type: ignore[arg-type]
+            settings=EngineSettings(**settings),  # type: ignore[arg-type]  # as a settings file gives them
             handle=handle,
             keep_handle=self.handles.append,
         )

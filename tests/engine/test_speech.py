@@ -25,7 +25,7 @@ def play(steps: Sequence[Step], speech: CallerSpeech | None = None) -> list[tupl
     speech = speech or CallerSpeech(itertools.count(1))
     turns: dict[int, Turn] = {}
     for seconds, what, *rest in steps:
-        now = at(float(seconds))  # type: ignore[arg-type]
+        now = at(float(seconds))  # type: ignore[arg-type]  # a step begins with its seconds
         match what:
             case "began":
                 speech.began(now)

@@ -193,17 +193,17 @@ def test_a_journal_that_fails_is_heard(moves: bool) -> None:
 )
 def test_a_damaged_call_is_refused_before_anything(stage: str, task: str, says: str) -> None:
     with pytest.raises(BadStateError, match=says):
-        BookingMachine(BookingModel("c1", stage, task))  # type: ignore[arg-type]
+        BookingMachine(BookingModel("c1", stage, task))  # type: ignore[arg-type]  # as stored
     entries: list[JournalEntry] = []
     on = BookingMachine(model := BookingModel("c1"), Journal(entries.append))
-    model.stage, model.task = stage, task  # type: ignore[assignment]
+    model.stage, model.task = stage, task  # type: ignore[assignment]  # as stored
     with pytest.raises(BadStateError, match=says):
         fire(on, "abbandono", WILLING)
     assert entries == []
 
 
 def test_stored_words_become_members() -> None:
-    on = BookingMachine(BookingModel("c1", "dati_completi", "prenota"))  # type: ignore[arg-type]
+    on = BookingMachine(BookingModel("c1", "dati_completi", "prenota"))  # type: ignore[arg-type]  # as stored
     assert on.model.stage is Stage.DATI_COMPLETI
     assert fire(on, "conferma", replace(WILLING, booked=True)) == Refused(
         Event.CONFERMA, Stage.DATI_COMPLETI, "no_second_booking"

@@ -27,7 +27,7 @@ def test_the_shipped_files_load(folder: Folder) -> None:
         "prompt.md",
     }
     with pytest.raises(FrozenInstanceError):
-        ruleset.version = "x"  # type: ignore[misc]
+        ruleset.version = "x"  # type: ignore[misc]  # that it is frozen is the point
 
 
 def test_the_version_is_that_of_the_texts(folder: Folder) -> None:

@@ -130,7 +130,7 @@ async def test_a_call_whose_line_is_alive_is_not_given_away(store: Store, here: 
         with pytest.raises(GoesOnError):
             await servers.ask(servers.left if here else servers.right)
     assert servers.held.gone == ""
-    assert not store.do(tenure.of_bridge, "b1", now=servers.clock.now()).asked  # type: ignore[union-attr]
+    assert not store.do(tenure.of_bridge, "b1", now=servers.clock.now()).asked  # type: ignore[union-attr]  # it is there
 
 
 async def test_a_line_that_dies_while_it_is_asked_for_is_given_up(store: Store) -> None:

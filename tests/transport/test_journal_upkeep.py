@@ -27,7 +27,7 @@ DAY = 86_400.0
 
 
 def settings(tmp_path: Path, **given: float) -> StorageSettings:
-    return StorageSettings(url=f"sqlite:///{tmp_path}/booking.db", **given)  # type: ignore[arg-type]
+    return StorageSettings(url=f"sqlite:///{tmp_path}/booking.db", **given)  # type: ignore[arg-type]  # as a settings file gives them
 
 
 def signed(store: Store) -> list[int]:

@@ -242,7 +242,7 @@ WRITINGS = [
         else f"il giorno {d:%d/%m}"
     ),
 ]
-INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1), timezones=st.just(ROME))  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1), timezones=st.just(ROME))  # noqa: DTZ001  # bounds are naive, the zone is given beside
 
 
 @given(INSTANTS, st.integers(0, 330), st.sampled_from(WRITINGS))

@@ -161,7 +161,7 @@ def said_after(
 ) -> Reading:
     found = tuple(Mention(kind, 1, words) for kind, words in pointers)
     more = {"caller": LEAD} if lead else {}
-    return reading(f"C: {line}", held=held, found=found, **more)  # type: ignore[arg-type]
+    return reading(f"C: {line}", held=held, found=found, **more)  # type: ignore[arg-type]  # its one key is a parameter
 
 
 def test_a_detail_nobody_knew_is_added() -> None:

@@ -18,7 +18,7 @@ from engine.understanding.times import find_times
 
 ROME = ZoneInfo("Europe/Rome")
 NOW = datetime(2026, 2, 9, 9, 30, tzinfo=ROME)
-INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1), timezones=st.just(ROME))  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1), timezones=st.just(ROME))  # noqa: DTZ001  # bounds are naive, the zone is given beside
 WEEKDAYS = ("lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica")
 MONTHS = ("gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre")
 MONTHS += ("ottobre", "novembre", "dicembre")

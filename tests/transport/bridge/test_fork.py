@@ -295,7 +295,7 @@ async def test_a_bridge_that_vanishes_hangs_up(connect: Connect, desk: Desk) -> 
     client = await connect()
     ws = await dial(client)
     await ws.send_bytes(FRAME)
-    response_transport = ws._response.connection.transport  # type: ignore[union-attr]
+    response_transport = ws._response.connection.transport  # type: ignore[union-attr]  # it is connected
     response_transport.abort()
     assert isinstance((await desk.ended("call-1"))[-1], HungUp)
 

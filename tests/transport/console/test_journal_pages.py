@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,9 @@ async def test_work_of_a_kind_is_done_one_at_a_time_and_tells_how_far_it_is(
     monkeypatch.setattr("transport.console.long_work._TOLD_EVERY_S", 0.01)
     go = asyncio.Event()
     loop = asyncio.get_running_loop()
-    wait: Callable[[], Any] = lambda: asyncio.run_coroutine_threadsafe(go.wait(), loop).result(5)  # noqa: E731
+
+    def wait() -> None:
+        asyncio.run_coroutine_threadsafe(go.wait(), loop).result(5)
 
     def work(tell: Tell) -> Mapping[str, Any]:
         tell(3, 7)

@@ -36,7 +36,7 @@ def test_it_does_not_stand_still(speed: float) -> None:
 
 def test_a_naive_start_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
-        ScaledClock(1, start=datetime(2026, 2, 9))  # noqa: DTZ001
+        ScaledClock(1, start=datetime(2026, 2, 9))  # noqa: DTZ001  # naive, to be refused
 
 
 async def test_sleepers_wake_in_the_order_of_their_instants() -> None:
