@@ -100,13 +100,13 @@ def read_exception(given: Mapping[str, str], zone: ZoneInfo) -> tuple[NewExcepti
     return NewException(kind, start, None if kind == "start" else end, note), filled
 
 
-def read_day(written: str, otherwise: date) -> date:
-    """A day of an address; `otherwise` for what is none."""
+def a_day(written: str) -> date | None:
+    """The day that is written, as 2026-02-11; None for what is none of this century."""
     try:
         found = date.fromisoformat(written)
     except ValueError:
-        return otherwise
-    return found if 2000 <= found.year <= 2100 else otherwise
+        return None
+    return found if 2000 <= found.year <= 2100 else None
 
 
 def read_instant(written: str) -> datetime | None:
@@ -148,14 +148,10 @@ def _hours(filled: Filled, day: str) -> LocalHours:
 
 
 def _date(filled: Filled, name: str, otherwise: str = "") -> date | None:
-    try:
-        found = date.fromisoformat(filled.given.get(name, "").strip() or otherwise.strip())
-        if 2000 <= found.year <= 2100:
-            return found
-    except ValueError:
-        pass
-    filled.problems[name] = TEXTS["opening"]["no_day"]
-    return None
+    found = a_day(filled.given.get(name, "").strip() or otherwise.strip())
+    if found is None:
+        filled.problems[name] = TEXTS["opening"]["no_day"]
+    return found
 
 
 def _time(filled: Filled, name: str) -> time | None:

@@ -69,7 +69,7 @@ class AgendaPages:
                 return None
             known = whose.consultant
             today = now.astimezone(known.zone).date()
-            day = agenda_forms.read_day(request.query.get("giorno", ""), today)
+            day = agenda_forms.a_day(request.query.get("giorno", "")) or today
             first, count, frm, to = stretch(day, week=week, zone=known.zone)
             view = agenda_view(known.id, frm, to, known.settings.default_minutes, now=now)
             return {
@@ -206,8 +206,8 @@ class AgendaPages:
             consultant = None if known is None else people.consultant(known.consultant_id)
             if known is None or consultant is None:
                 return None
-            day = agenda_forms.read_day(
-                request.query.get("giorno", ""), known.start.astimezone(consultant.zone).date()
+            day = agenda_forms.a_day(request.query.get("giorno", "")) or (
+                known.start.astimezone(consultant.zone).date()
             )
             free: list[datetime] = []
             if known.in_force and known.start > now:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fsm.stages import Stage
 from storage.call_list import NO_OUTCOME, CallFilter, Standing
 from storage.results import Outcome
+from transport.console.agenda_days import begin
+from transport.console.agenda_forms import a_day
 from transport.console.wording import TEXTS
 from transport.typed import dialled, typed_phone
 
@@ -52,28 +54,18 @@ def read_filters(query: Mapping[str, str], own: int | None) -> Asked:
         stage=given["fase"] if given["fase"] in list(Stage) else None,
         outcome=given["esito"] if given["esito"] in (*Outcome, NO_OUTCOME) else None,
         standing=Standing(given["stato"]) if given["stato"] in list(Standing) else None,
-        since=None if since is None else _begin(since),
-        until=None if until is None else _begin(until + timedelta(days=1)),
+        since=None if since is None else begin(since, _ZONE),
+        until=None if until is None else begin(until + timedelta(days=1), _ZONE),
         number=_phone(given["numero"], problems),
     )
     return Asked(given, which, problems)
 
 
 def _day(written: str, field: str, problems: dict[str, str]) -> date | None:
-    if not written:
-        return None
-    try:
-        found = date.fromisoformat(written)
-        if 2000 <= found.year <= 2100:
-            return found
-    except ValueError:
-        pass
-    problems[field] = TEXTS["calls"]["no_day"]
-    return None
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), _ZONE)
+    found = a_day(written)
+    if written and found is None:
+        problems[field] = TEXTS["calls"]["no_day"]
+    return found
 
 
 def _number(written: str) -> int | None:

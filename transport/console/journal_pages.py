@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,6 +25,8 @@ from storage.journal import JournalEntry
 from storage.journal_search import EntryFilter, Place, place_of, search
 from transport.console import wording
 from transport.console.access import VIEWER, Role, requires
+from transport.console.agenda_days import begin
+from transport.console.agenda_forms import a_day
 from transport.console.live import Live, OneJob
 from transport.console.long_work import LongWork, Tell
 from transport.console.page import page
@@ -146,7 +148,7 @@ class JournalPages:
             form="csv" if as_csv else "jsonl",
             public_key=self._database.secret.public_key,
             call_id=call_id,
-            since=None if since is None else _begin(since),
+            since=None if since is None else begin(since, _ZONE),
         )
         return Path(shutil.make_archive(str(folder / "registro"), "zip", folder, "registro"))
 
@@ -175,8 +177,8 @@ def _which(given: Mapping[str, str]) -> tuple[EntryFilter, dict[str, str]]:
     problems: dict[str, str] = {}
     since, until = _day(given["dal"], "dal", problems), _day(given["al"], "al", problems)
     found = EntryFilter(
-        since=None if since is None else _begin(since),
-        until=None if until is None else _begin(until + timedelta(days=1)),
+        since=None if since is None else begin(since, _ZONE),
+        until=None if until is None else begin(until + timedelta(days=1), _ZONE),
         call_id=given["chiamata"] or None,
         event=given["evento"] if given["evento"] in list(Event) else None,
         rule=given["regola"] or None,
@@ -187,20 +189,10 @@ def _which(given: Mapping[str, str]) -> tuple[EntryFilter, dict[str, str]]:
 
 
 def _day(written: str, field: str, problems: dict[str, str]) -> date | None:
-    if not written:
-        return None
-    try:
-        found = date.fromisoformat(written)
-        if 2000 <= found.year <= 2100:
-            return found
-    except ValueError:
-        pass
-    problems[field] = wording.TEXTS["journal"]["no_day"]
-    return None
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), _ZONE)
+    found = a_day(written)
+    if written and found is None:
+        problems[field] = wording.TEXTS["journal"]["no_day"]
+    return found
 
 
 def _place(written: str) -> Place | None:
