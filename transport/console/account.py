@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -14,10 +13,9 @@ from transport.console.lockout import Lockout
 from transport.console.page import page
 from transport.console.passwords import LONGEST, Passwords, TooBusy, weakness
 from transport.console.sessions import Sessions
-from transport.console.wording import TEXTS, waiting
+from transport.console.wording import TEXTS, ZONE, waiting
 
 _PATH = "/account"
-_ZONE = ZoneInfo("Europe/Rome")
 
 
 class Account:
@@ -109,6 +107,6 @@ class Account:
             "consultant": consultant,
             "problem": problem,
             "changed": problem is None and "cambiata" in request.query,
-            "zone": _ZONE,
+            "zone": ZONE,
         }
         return page(request, "account.html", shown, status=200 if problem is None else 422)

@@ -7,19 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fsm.stages import Stage
 from storage.call_list import NO_OUTCOME, CallFilter, Standing
 from storage.results import Outcome
 from transport.console.agenda_days import begin
 from transport.console.agenda_forms import a_day
-from transport.console.wording import TEXTS
+from transport.console.wording import TEXTS, ZONE
 from transport.typed import dialled, typed_phone
 
 FIELDS = ("fase", "esito", "stato", "dal", "al", "numero", "consulente")
 
-_ZONE = ZoneInfo("Europe/Rome")
 _WHOLE = re.compile(r"\+[0-9]{5,15}", re.ASCII)
 _LONGEST = 40
 
@@ -54,8 +52,8 @@ def read_filters(query: Mapping[str, str], own: int | None) -> Asked:
         stage=given["fase"] if given["fase"] in list(Stage) else None,
         outcome=given["esito"] if given["esito"] in (*Outcome, NO_OUTCOME) else None,
         standing=Standing(given["stato"]) if given["stato"] in list(Standing) else None,
-        since=None if since is None else begin(since, _ZONE),
-        until=None if until is None else begin(until + timedelta(days=1), _ZONE),
+        since=None if since is None else begin(since, ZONE),
+        until=None if until is None else begin(until + timedelta(days=1), ZONE),
         number=_phone(given["numero"], problems),
     )
     return Asked(given, which, problems)

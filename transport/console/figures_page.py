@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -27,7 +26,6 @@ ASKS_AGAIN = frozenset({
     "quale_appuntamento",
 })  # fmt: skip
 
-_ZONE = ZoneInfo("Europe/Rome")
 _ROLES = (Role.ANALISTA, Role.REVISORE, Role.CONSULENTE)
 
 
@@ -47,13 +45,13 @@ class FiguresPage:
         viewer, now = request[VIEWER], self._now()
         asked = request.query.get("giorni", "")
         period = next((days for days in PERIODS if str(days) == asked), 30)
-        last = now.astimezone(_ZONE).date()
+        last = now.astimezone(wording.ZONE).date()
         first = last - timedelta(days=period - 1)
         own = None if viewer.may(Role.ANALISTA, Role.REVISORE) else viewer.consultant_id
 
-        read = parts(first, last, _ZONE, consultant_id=own)
+        read = parts(first, last, wording.ZONE, consultant_id=own)
         found = assembled(
-            await asyncio.gather(*(self._database.run(part) for part in read)), first, last, _ZONE
+            await asyncio.gather(*(self._database.run(part) for part in read)), first, last, wording.ZONE
         )
         known = None if own is None else await self._database.run(lambda: people.consultant(own))
         context = {

@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -32,7 +31,6 @@ from transport.console.long_work import LongWork, Tell
 from transport.console.page import page
 
 VERIFY = "verifica"
-_ZONE = ZoneInfo("Europe/Rome")
 _FIELDS = ("dal", "al", "chiamata", "evento", "regola", "esito", "guardia")
 _PLACE = re.compile(r"(\d{1,16})-([A-Za-z0-9_]{1,64})-(\d{1,9})", re.ASCII)
 _MOST_FINDINGS = 20
@@ -84,7 +82,7 @@ class JournalPages:
             "any": any(given.values()),
             "job": job,
             "verified": verified,
-            "zone": _ZONE,
+            "zone": wording.ZONE,
         }
         return page(request, "journal.html", context)
 
@@ -148,7 +146,7 @@ class JournalPages:
             form="csv" if as_csv else "jsonl",
             public_key=self._database.secret.public_key,
             call_id=call_id,
-            since=None if since is None else begin(since, _ZONE),
+            since=None if since is None else begin(since, wording.ZONE),
         )
         return Path(shutil.make_archive(str(folder / "registro"), "zip", folder, "registro"))
 
@@ -158,7 +156,7 @@ async def _sent(request: web.Request, packed: Path, now: datetime) -> web.Stream
     response = web.StreamResponse(
         headers={
             "Content-Type": "application/zip",
-            "Content-Disposition": f'attachment; filename="registro-{now.astimezone(_ZONE):%Y-%m-%d}.zip"',
+            "Content-Disposition": f'attachment; filename="registro-{now.astimezone(wording.ZONE):%Y-%m-%d}.zip"',
         }
     )
     file = await asyncio.to_thread(packed.open, "rb")
@@ -177,8 +175,8 @@ def _which(given: Mapping[str, str]) -> tuple[EntryFilter, dict[str, str]]:
     problems: dict[str, str] = {}
     since, until = _day(given["dal"], "dal", problems), _day(given["al"], "al", problems)
     found = EntryFilter(
-        since=None if since is None else begin(since, _ZONE),
-        until=None if until is None else begin(until + timedelta(days=1), _ZONE),
+        since=None if since is None else begin(since, wording.ZONE),
+        until=None if until is None else begin(until + timedelta(days=1), wording.ZONE),
         call_id=given["chiamata"] or None,
         event=given["evento"] if given["evento"] in list(Event) else None,
         rule=given["regola"] or None,

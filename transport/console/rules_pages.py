@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -22,13 +21,12 @@ from transport.console.long_work import LongWork
 from transport.console.page import page
 from transport.console.rule_texts import differences, shown_rules
 from transport.console.rules_trial import MOST_CALLS, checked, trial
-from transport.console.wording import TEXTS
+from transport.console.wording import TEXTS, ZONE
 
 _PAGE_SIZE = 50
 _COVERED = timedelta(days=30)
 _TRIAL = "prova"
 RULE_FILES = (DECISIONS, PHRASES, MESSAGES, LIMITS, PROMPT, EXTRACTION)
-_ZONE = ZoneInfo("Europe/Rome")
 
 
 class RulesPages:
@@ -73,7 +71,7 @@ class RulesPages:
             "changes": found[:_PAGE_SIZE],
             "older": found[_PAGE_SIZE - 1].number if len(found) > _PAGE_SIZE else None,
             "refused": str(self._refused() or "").splitlines(),
-            "zone": _ZONE,
+            "zone": ZONE,
         }
         return page(request, "rules.html", shown)
 
@@ -92,7 +90,7 @@ class RulesPages:
             "changed": differences(await self._texts(before.version), files) if before else [],
             "rules": shown_rules(files.get(DECISIONS, "")),
             "files": files,
-            "zone": _ZONE,
+            "zone": ZONE,
         }
         return page(request, "rule_change.html", shown)
 
@@ -135,7 +133,7 @@ class RulesPages:
             "job": job,
             "problems": problems,
             "names": RULE_FILES,
-            "zone": _ZONE,
+            "zone": ZONE,
             "sees_calls": request[VIEWER].may(Role.REVISORE),
         }
         return page(request, "rules_trial.html", shown, status=status)

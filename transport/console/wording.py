@@ -30,6 +30,9 @@ MARKUP: Mapping[str, Mapping[str, Markup]] = {
     section: {name: Markup(text) for name, text in texts.items()} for section, texts in TEXTS.items()
 }
 
+#: Of pages that are of no one consultant.
+ZONE = ZoneInfo("Europe/Rome")
+
 _DAYS = ("Lun", "Mar", "Mer", "Gio", "Ven", "Sab", "Dom")
 _MONTHS = ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic")
 
