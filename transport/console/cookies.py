@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 SECURE: web.AppKey[bool] = web.AppKey("secure cookies", bool)
 
 
 def read(request: web.Request, name: str) -> str | None:
     """The value of our cookie `name`, if the browser sent one."""
     return request.cookies.get(_full(request, name))
+
+
+def read_secret(request: web.Request, name: str) -> str | None:
+    """The same for a secret of 32 bytes as `secrets.token_urlsafe` writes them; None for what cannot be one."""
+    kept = read(request, name)
+    return kept if kept is not None and _SECRET.fullmatch(kept) else None
 
 
 def put(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 
 from aiohttp import web
@@ -22,7 +21,6 @@ HEADER = "X-Form-Token"
 _COOKIE = "modulo"
 _SECRET: web.RequestKey[str] = web.RequestKey("form secret", str)
 _FRESH: web.RequestKey[bool] = web.RequestKey("form secret is new", bool)
-_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 def bind(request: web.Request, secret: str) -> None:
@@ -59,8 +57,7 @@ def forget(request: web.Request, response: web.StreamResponse) -> None:
 
 def _secret(request: web.Request) -> str:
     if _SECRET not in request:
-        kept = cookies.read(request, _COOKIE)
-        known = kept is not None and _WELL_FORMED.fullmatch(kept) is not None
-        request[_SECRET] = kept if kept is not None and known else secrets.token_urlsafe(32)
-        request[_FRESH] = not known
+        kept = cookies.read_secret(request, _COOKIE)
+        request[_SECRET] = kept or secrets.token_urlsafe(32)
+        request[_FRESH] = kept is None
     return request[_SECRET]

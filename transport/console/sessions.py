@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +16,6 @@ from transport.console.address import address_of
 from transport.console.settings import ConsoleSettings
 
 _COOKIE = "sessione"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,7 @@ class Sessions:
 
     @staticmethod
     def _key(request: web.Request) -> str | None:
-        key = cookies.read(request, _COOKIE)
-        return key if key is not None and _WELL_FORMED.fullmatch(key) else None
+        return cookies.read_secret(request, _COOKIE)
 
 
 def _by_somebody(request: web.Request) -> bool:

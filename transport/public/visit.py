@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from transport.console import cookies
 FIELD = "modulo"
 _COOKIE = "prenota"
 _KEPT_S = 24 * 3600
-_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,8 @@ class Visit:
     @staticmethod
     def of(request: web.Request) -> Visit:
         """The visit of a request; a new one where the browser brings none."""
-        kept = cookies.read(request, _COOKIE)
-        if kept is not None and _WELL_FORMED.fullmatch(kept):
-            return Visit(kept, fresh=False)
-        return Visit(secrets.token_urlsafe(32), fresh=True)
+        kept = cookies.read_secret(request, _COOKIE)
+        return Visit(kept or secrets.token_urlsafe(32), fresh=kept is None)
 
     @property
     def conversation(self) -> str:
