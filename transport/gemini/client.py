@@ -12,10 +12,10 @@ from google.genai import types
 from transport.errors import TransportError
 from transport.gemini.fast import CapturedConnection
 from transport.gemini.settings import GeminiSettings
+from transport.loopback import is_loopback
 
 _MAX_MESSAGE = 16 << 20
 _CLOSE_TIMEOUT_S = 1.0
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class GeminiKeyError(TransportError):
@@ -44,7 +44,7 @@ def make_client(settings: GeminiSettings, api_key: str, tls: ssl.SSLContext | No
     if tls is not None:
         # One name for the WebSocket and aiohttp, the other for httpx.
         wire |= {"ssl": tls, "verify": tls}
-    if urlsplit(settings.base_url).hostname in _LOOPBACK:
+    if is_loopback(urlsplit(settings.base_url).hostname):
         wire["proxy"] = None  # A proxy named in the environment does not lead there.
     options = types.HttpOptions(
         base_url=settings.base_url or None, api_version=settings.api_version, async_client_args=wire
