@@ -142,6 +142,12 @@ def call_line(call_id: str, *, consultant: int | None = None) -> tuple[CallSumma
     return (_summaries(rows)[0], rows[0].details) if rows else None
 
 
+def is_call(call_id: str, *, consultant: int | None = None) -> bool:
+    """Whether there is such a call; with `consultant` only a call for them."""
+    found = VoiceCall.select(VoiceCall.id).where(VoiceCall.id == call_id)
+    return bool((found if consultant is None else found.where(VoiceCall.consultant == consultant)).exists())
+
+
 def _conditions(which: CallFilter) -> list[Any]:
     found: list[Any] = []
     if which.consultant_id is not None:

@@ -18,7 +18,7 @@ from engine.understanding.acts import Phrases
 from rules.errors import RulesError
 from rules.ruleset import of_texts
 from storage import people, pointed, rulesets
-from storage.call_list import CallSummary, callbacks_due, list_calls
+from storage.call_list import CallSummary, callbacks_due, is_call, list_calls
 from storage.calls import CallDetail, call_back_done, call_detail
 from storage.database import Database
 from storage.errors import StorageError, StoreUnavailable
@@ -118,7 +118,7 @@ class CallPages:
     async def watch_call(self, request: web.Request) -> web.StreamResponse:
         """Tells when a call is another, until it is over."""
         own, call_id = request[VIEWER].own_only, request.match_info["id"]
-        if await self._database.run(lambda: call_detail(call_id, consultant=own)) is None:
+        if not await self._database.run(lambda: is_call(call_id, consultant=own)):
             raise web.HTTPNotFound
         return await self._live.stream(request, OneCall(call_id))
 
