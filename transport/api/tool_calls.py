@@ -174,7 +174,6 @@ class Calls:
     def _meant(self, booking_id: str | None) -> Booking | Done:
         """The booking that is named, or without a name the one just made; else that it must be named."""
         chat = self._chat
-        made = chats.made_in(chat.id)
         if booking_id is None:
             recent = chats.made_in(chat.id, self._now - MEANT_FOR)
             found = bookings.booking(BookingKind(recent[0][0]), recent[0][1]) if recent else None
@@ -184,6 +183,7 @@ class Calls:
             said = self._spoken([each.start for each in own])
             told = tool_texts.THEIR_BOOKINGS.format(slots=said) if own else ""
             return self._done("WHICH_BOOKING" if own else "NOT_FOUND", bookings=own, their=told)
+        made = chats.made_in(chat.id)
         for kind in BookingKind:
             found = bookings.booking(kind, booking_id)
             if found is None or found.consultant_id != chat.consultant_id:

@@ -41,11 +41,11 @@ class Step:
 def drawing(steps: Sequence[Step]) -> Markup:
     """The machine with the way that these steps took; its `desc` tells the same in words."""
     numbers: dict[tuple[str, str], list[int]] = {}
-    for number, step in enumerate(_moves(steps), 1):
+    moves = list(_moves(steps))
+    for number, step in enumerate(moves, 1):
         numbers.setdefault((step.source, step.target), []).append(number)
     refused = Counter(step.source for step in steps if step.refused)
     visited = {Stage.NESSUN_INTENTO.value, *(stage for edge in numbers for stage in edge)}
-    moves = list(_moves(steps))
     here = moves[-1].target if moves else Stage.NESSUN_INTENTO.value
     parts = [
         f'<svg class="machine" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="disegno disegno-parole">',

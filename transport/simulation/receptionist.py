@@ -223,7 +223,7 @@ class Receptionist:
             )
             return self._say(f"Mi dispiace, {what}. {self._offer(alternatives)}", _Awaits.SLOT)
         if "ripeti esattamente" in text or "ripeti per intero" in text:
-            self._choose(slots[-1] if slots else self._slot)
+            self._slot = slots[-1] if slots else self._slot
             if verb := re.search('[Dd]i\' "(\\w+)"', text):
                 self._verb = _VERBS.get(verb[1].lower(), "")
             return self._restate("Mi correggo: " if "esattamente" in text else "")
@@ -331,7 +331,7 @@ class Receptionist:
                 same = [slot for slot in fitting if slot.day == self._slot.day]
             fitting = same or fitting
         if len(fitting) == 1:
-            self._choose(fitting[0])
+            self._slot = fitting[0]
             return self._go_on("")
         self._slot = None
         if fitting:
@@ -355,7 +355,7 @@ class Receptionist:
     def _pick_booking(self, wish: _Wish) -> str:
         fitting = [booking for booking in self._bookings if wish.fits(booking)]
         if len(fitting) == 1:
-            self._choose(fitting[0])
+            self._slot = fitting[0]
             return self._restate("")
         if not fitting:
             return self._say("Non trovo questo appuntamento.", _Awaits.MORE)
@@ -367,9 +367,6 @@ class Receptionist:
         if self._awaits is _Awaits.RESULT and self._slot:
             return self._restate(opening)
         return opening + self._last
-
-    def _choose(self, slot: _Slot | None) -> None:
-        self._slot = slot
 
     def _go_on(self, opening: str) -> str:
         """Ask for what is missing, one thing at a time, else restate."""
