@@ -303,6 +303,10 @@ async def test_a_consultant_sees_their_own_calls_only(
     assert re.findall(r'href="/chiamate/(\w+)"', text) == [seeded["sara"]]
     assert (await hers.get(f"/chiamate/{seeded['sara']}")).status == 200
     assert (await hers.get(f"/chiamate/{seeded['booked']}")).status == 404
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    assert (await hers.get(f"/chiamate/{seeded['booked']}/diretta", headers=ours)).status == 404
+    async with hers.get(f"/chiamate/{seeded['sara']}/diretta", headers=ours) as watched:
+        assert watched.status == 200
     for roles in ((Role.REVISORE,), (Role.CONSULENTE, Role.REVISORE)):
         auditor = await page_as(viewer(*roles, consultant=sara))
         assert (await auditor.get(f"/chiamate/{seeded['booked']}")).status == 200
