@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -199,12 +200,10 @@ def _standing(conversation: str, standing: Standing | None) -> dict[str, Any]:
         "task": standing.task if standing else Task.NESSUNO,
         "has_pending_booking": pending,
         "expires_at": hold.expires_at if hold else None,
-        "pending": Slot(
-            start=hold.start, local_start=local(hold.start.astimezone(zone)), minutes=hold.minutes
-        )
-        if hold
+        "pending": Slot(start=hold.start, local_start=local(hold.start, zone), minutes=hold.minutes)
+        if hold and zone
         else None,
-        "booking": shown(standing.booking, local(standing.booking.start.astimezone(zone)))
+        "booking": shown(standing.booking, local(standing.booking.start, standing.chat.zone))
         if standing and standing.booking
         else None,
         "tool_mode": "sticky" if pending else "auto",
@@ -224,9 +223,9 @@ def shown(booking: Booking, local_start: str) -> BookingShown:
     )
 
 
-def local(at: datetime) -> str:
-    """A local time as it is written everywhere here."""
-    return f"{at:%Y-%m-%dT%H:%M}"
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """An instant as local time, as it is written everywhere here."""
+    return f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
 
 
 def _details(standing: Standing) -> Details:

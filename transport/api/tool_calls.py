@@ -13,6 +13,7 @@ from storage import availability, bookings, chats, journal
 from storage.chats import ChatRecord
 from storage.results import Booking, BookingKind, Hold, Lead, Refusal
 from transport.api import tool_texts
+from transport.api.conversations import local
 from transport.typed import typed_email, typed_phone
 
 Code = Literal[
@@ -116,7 +117,7 @@ class Calls:
             source=self._chat.source,
         )
         if isinstance(made, Refusal):
-            about = self._local(hold.start) if hold else ""
+            about = local(hold.start, self._chat.zone) if hold else ""
             return self._refused(made, about, hold.minutes if hold else self._minutes)
         if not made.in_force:
             return self._done("NOT_FOUND")
@@ -129,7 +130,7 @@ class Calls:
             return meant
         gone = bookings.cancel(meant.kind, meant.id, now=self._now)
         if isinstance(gone, Refusal):
-            return self._refused(gone, self._local(meant.start), meant.minutes)
+            return self._refused(gone, local(meant.start, self._chat.zone), meant.minutes)
         return self._done("OK", booking=gone, about=gone.start)
 
     def reschedule(self, booking_id: str | None, start: str, minutes: int | None) -> Done:
@@ -236,9 +237,6 @@ class Calls:
         today = self._now.astimezone(self._chat.zone).date()
         near = min(max(day, today - _FURTHEST), today + _FURTHEST)
         return datetime.combine(near, time(), self._chat.zone).astimezone(UTC)
-
-    def _local(self, at: datetime) -> str:
-        return f"{at.astimezone(self._chat.zone):%Y-%m-%dT%H:%M}"
 
     def _spoken(self, starts: Sequence[datetime]) -> str:
         return spoken_list([at.astimezone(self._chat.zone) for at in starts[:_ALTERNATIVES]])

@@ -238,20 +238,18 @@ def _result(chat: ChatRecord, done: Done) -> ToolResult:
         code=done.code,
         message=done.message,
         slots=[
-            Slot(start=start, local_start=local(start.astimezone(chat.zone)), minutes=done.minutes)
+            Slot(start=start, local_start=local(start, chat.zone), minutes=done.minutes)
             for start in done.slots
         ],
         hold=None
         if hold is None
         else HoldShown(
             start=hold.start,
-            local_start=local(hold.start.astimezone(chat.zone)),
+            local_start=local(hold.start, chat.zone),
             minutes=hold.minutes,
             token=hold.token,
             expires_at=hold.expires_at,
         ),
-        booking=None
-        if done.booking is None
-        else shown(done.booking, local(done.booking.start.astimezone(chat.zone))),
-        bookings=[shown(each, local(each.start.astimezone(chat.zone))) for each in done.bookings],
+        booking=None if done.booking is None else shown(done.booking, local(done.booking.start, chat.zone)),
+        bookings=[shown(each, local(each.start, chat.zone)) for each in done.bookings],
     )
