@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import errno
-import json
 import logging
 import os
 import re
@@ -31,9 +30,8 @@ from rich.table import Table
 
 from engine.chat import Chats
 from engine.extraction.breaker import Breaker
-from engine.faults import where as place_of
 from engine.ports import Clock
-from engine.rehearsal import RehearsalError, read_dialogue, rehearse
+from engine.rehearsal_report import dialogues, report_rehearsal
 from engine.rulebook import Rulebook
 from engine.rules_check import report_check
 from engine.rules_replay import report_replay
@@ -557,34 +555,10 @@ def _minutes(text: str) -> int:
 def command_rehearse(settings: Settings, arguments: argparse.Namespace) -> int:
     """Play written dialogues through engine, rules, machine and an in-memory store, and check them."""
     rulebook = Rulebook.read(settings.rules.directory)
-    files, passed, failed = _dialogues(arguments.paths), 0, 0
-    if not files:
+    if not (files := dialogues(arguments.paths)):
         print(f"no dialogue (*.toml) in {', '.join(map(str, arguments.paths))}", file=sys.stderr)
         return 2
-    for path in files:
-        try:
-            dialogue = read_dialogue(path)
-            outcome = asyncio.run(_rehearse(dialogue, rulebook))
-        except RehearsalError as error:
-            failed += 1
-            _report_broken(path, str(error), as_json=arguments.json)
-            continue
-        except Exception as error:  # one file must not keep the rest from being played
-            failed += 1
-            _report_broken(
-                path, f"{path}:1: cannot be played: {place_of(error)}: {error}", as_json=arguments.json
-            )
-            continue
-        passed, failed = passed + outcome.passed, failed + (not outcome.passed)
-        if arguments.json:
-            print(json.dumps(outcome.as_json(str(path)), ensure_ascii=False))
-        else:
-            print(f"{'ok    ' if outcome.passed else 'FAILED'} {path}: {outcome.title}")
-            for problem in outcome.problems:
-                print(f"       {problem}")
-    if not arguments.json:
-        print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return report_rehearsal(files, rulebook, store_in_memory, print, as_json=arguments.json)
 
 
 def command_understand(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -600,45 +574,12 @@ def command_understand(settings: Settings, arguments: argparse.Namespace) -> int
     return 0
 
 
-async def _rehearse(dialogue: Any, rulebook: Rulebook) -> Any:
-    with store_in_memory() as database:
-        return await rehearse(dialogue, database, rulebook)
-
-
 @contextlib.contextmanager
 def store_in_memory() -> Iterator[Database]:
     """An empty store for one dialogue."""
     with Database("sqlite:///:memory:") as database:
         database.create_tables()
         yield database
-
-
-def _dialogues(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are named; of folders every *.toml below them."""
-    found: list[Path] = []
-    for path in paths:
-        found += sorted(path.rglob("*.toml")) if path.is_dir() else [path]
-    return found
-
-
-def _report_broken(path: Path, reasons: str, *, as_json: bool) -> None:
-    problems = reasons.splitlines()
-    if as_json:
-        broken: dict[str, Any] = {
-            "file": str(path),
-            "title": None,
-            "stage": None,
-            "task": None,
-            "bookings": [],
-            "cancelled": [],
-        }
-        rest: dict[str, Any] = {"transitions": [], "notices": [], "commands": []}
-        rest |= {"callback": False, "passed": False, "problems": problems}
-        print(json.dumps({**broken, **rest}, ensure_ascii=False))
-    else:
-        print(f"BROKEN {path}")
-        for problem in problems:
-            print(f"       {problem}")
 
 
 def command_demo(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -850,7 +791,7 @@ def rules_test(settings: Settings, told: argparse.Namespace) -> int:
     edited = told.directory or in_force
     own = edited / "examples"
     examples = told.examples or (own if own.is_dir() else in_force / "examples")
-    if not (paths := _dialogues([examples]) if examples.exists() else []):
+    if not (paths := dialogues([examples]) if examples.exists() else []):
         raise CommandError(f"no dialogue (*.toml) in {examples}")
     return report_test(paths, edited, in_force, store_in_memory, Console(), coverage=told.coverage)
 

@@ -250,6 +250,12 @@ class Outcome:
             "problems": self.problems,
         }
 
+    @staticmethod
+    def broken(file: str, problems: list[str]) -> dict[str, Any]:
+        """The same for a dialogue that could not be played: nothing came of it."""
+        nothing = Outcome("", "", "", [], [], [], [], [], callback=False, problems=problems)
+        return nothing.as_json(file) | {"title": None, "stage": None, "task": None}
+
 
 def read_dialogue(path: Path) -> Dialogue:
     """The dialogue in a TOML file. Raises RehearsalError for a broken one."""

@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_played_is_broken_and_the_rest_still_run(
             raise ZeroDivisionError("no such day")
         return await rehearse(dialogue, *others)
 
-    monkeypatch.setattr("main.rehearse", fails_on_one)
+    monkeypatch.setattr("engine.rehearsal_report.rehearse", fails_on_one)
     odd = write(tmp_path, "odd.toml", WRONG.replace('title = "nessuno prenota"', 'title = "sbagliato"'))
     assert main(["rehearse", *form, str(odd), str(BOOKS)]) == 1
     out = capsys.readouterr().out
