@@ -13,9 +13,13 @@ from engine.understanding.caller import CallerReading, Meant, means
 from engine.understanding.folding import fold
 from engine.understanding.it import agreement as it
 from engine.understanding.mentions import Act, ActMention, Problem
+from engine.understanding.numbers import number_at
 from engine.understanding.readback import Asks, AssistantReading, Verb
+from engine.understanding.text import tokens
 from fsm.stages import Task
 
+_CLAUSE_END = re.compile(r"[,.;:!?…]+(?:\s|$)")
+_LAST_OF_MONTH = 31
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
@@ -57,7 +61,9 @@ def _takes_back(said: CallerReading, task: Task) -> bool:
         return True
     if it.LATER.search(flat) or (it.PUTS_OFF.search(flat) and not any(map(_plain, yes))):
         return True
-    if it.HANGS_ON.search(flat) or _asks_more(flat, after):
+    if task is not Task.PRENOTA and it.KEEPS.search(flat):
+        return True
+    if it.UNFINISHED.search(flat) or it.HANGS_ON.search(flat) or _asks_more(flat, after):
         return True
     return any(act.act is Act.HOLD_ON and act.start > yes[-1].start for act in said.acts)
 
@@ -88,6 +94,8 @@ def names_another(
     """
     if slot is None:
         return False
+    if it.POINTS_AWAY.search(fold(said.text)):
+        return True
     moves = task is Task.SPOSTA
     held = [slot, old] if moves and old is not None else [slot]
     left = [old] if old is not None else []
@@ -104,11 +112,28 @@ def names_another(
         may_be = nameable.get(at.meant)
         if may_be is not None and not any(each.at in at.mention.candidates for each in may_be):
             return True
+    if any(_bare_number(clause, held) for clause in _CLAUSE_END.split(said.text)):
+        return True
+    if moves and any(span.date_from == each.day for span in said.ranges for each in own if each != old):
+        return True  # "sì, da venerdì", where Thursday's is to be moved
     # "Sì, mercoledì sono dal dentista": of an appointment to be cancelled the reason, unless another one is then.
     others = [each for each in own if each.day != slot.day] if task is Task.DISDICI else [slot]
     if any(s.meant is Meant.ELSEWHERE and means(s.mention, each.day) for s in said.dates for each in others):
         return True
     return any(not (span.holds_day(slot.day) and span.holds_time(slot.at)) for span in said.ranges)
+
+
+def _bare_number(clause: str, held: Sequence[Slot]) -> bool:
+    """Whether a clause is a number alone, beside words of assent, and none of a slot held: "sì, il dodici"."""
+    said = tokens(clause)
+    first = next((n for n, token in enumerate(said) if token.text not in it.BEFORE_NUMBER), len(said))
+    number = number_at(said, first)
+    if number is None or number[1] < len(said) or number[0] > _LAST_OF_MONTH:
+        return False
+    known = {
+        value for each in held for value in (each.day.day, each.at.hour, each.at.hour % 12, each.at.minute)
+    }
+    return number[0] not in known
 
 
 def spoken_after(turn: Turn, before: Turn, chars: int) -> bool:

@@ -88,10 +88,14 @@ def _leaves_it(draft: Draft, answer: CallerReading) -> bool:
 
 def _wants_other(draft: Draft, answer: CallerReading) -> bool:
     """Whether the words beside a yes name another day, time, length, phone or email than those held."""
-    target, said = draft.target, answer.alone
+    target, slot, said = draft.target, draft.held.slot(), answer.alone
     old, own = (target.slot if target else None), [own.slot for own in draft.agenda.own]
-    if names_another(said, draft.held.slot(), draft.task, old=old, own=own):
+    if names_another(said, slot, draft.task, old=old, own=own):
         return True
+    if slot is not None and said.same_time and old is not None and old.at != slot.at:
+        return True  # "sì, stessa ora", where the hour changes too
+    if said.ordinal is not None and draft.offered[said.ordinal :][:1] != (slot,):
+        return True  # "sì, il secondo"
     if any(each.minutes not in draft.agenda.allowed_minutes for each in said.durations):
         return True  # "sì, due ore" where that cannot be had
     return draft.of_lead and draft.task is Task.PRENOTA and gives_other_contact(draft.held, answer)

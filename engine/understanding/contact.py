@@ -8,7 +8,9 @@ from engine.turns import Turn
 from engine.understanding.caller import CallerReading, names_this_number
 from engine.understanding.context import Agreement, CallerKnown, Reading
 from engine.understanding.digits import find_digit_runs
-from engine.understanding.emails import NOUNS, find_email_pieces, join_email_pieces
+from engine.understanding.emails import NOUNS, TLDS, find_email_pieces, join_email_pieces
+from engine.understanding.folding import fold
+from engine.understanding.it.agreement import SPELLS_ANEW
 from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem, Words
 from engine.understanding.phone_corrections import corrections, repairs
 from engine.understanding.phones import corrected, phone_from_digits
@@ -17,6 +19,7 @@ from engine.understanding.spelling import units
 
 _LONGEST_ADDRESS = 254
 _FEW_WORDS = 4
+_FEW_DIGITS = 3  # of which a phone number may be told apart
 
 
 def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
@@ -28,8 +31,26 @@ def contact_settled(held: Accumulator, caller: CallerKnown) -> bool:
 
 
 def gives_other_contact(held: Accumulator, said: CallerReading) -> bool:
-    """Whether the words name a phone or an email, whole or not, that cannot be the one held."""
-    return _other_phone(held.details.phone, said) or _other_email(held.details.email, said)
+    """Whether the words beside a yes say, or spell, anything of a phone or an email that cannot be of the one held."""
+    if _other_phone(held.details.phone, said) or _other_email(held.details.email, said):
+        return True
+    phone, email = held.details.phone, held.details.email
+    apart = [*(s.mention for s in said.dates), *(s.mention for s in said.times), *said.phones, *said.emails]
+    for run in find_digit_runs(said.text):
+        alone = not any(words.start < run.end and run.start < words.end for words in apart)
+        if phone is not None and alone and len(run.digits) >= _FEW_DIGITS and not _is_part(run.digits, phone):
+            return True  # "sì, il 335"
+    if email is None or said.emails:
+        return False
+    pieces = [piece for piece in find_email_pieces(said.text) if _ends_address(piece)]
+    return SPELLS_ANEW.search(fold(said.text)) is not None or not all(
+        _is_part_of_email(p, email) for p in pieces
+    )
+
+
+def _ends_address(piece: Words) -> bool:
+    """Whether a piece ends as addresses do: "libero punto com"."""
+    return units(piece.text)[-1].text in TLDS
 
 
 def _other_phone(known: str | None, said: CallerReading) -> bool:

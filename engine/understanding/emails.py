@@ -216,7 +216,8 @@ _UNWRITTEN = frozenset({"together", "remark", "unclear"})
 
 def _before(found: list[Unit], at: int) -> bool:
     unit = found[at]
-    return unit.kind == "word" and unit.text in BEFORE and not (at + 1 < len(found) and found[at + 1].glued)
+    joined = at + 1 < len(found) and found[at + 1].glued and found[at + 1].kind != "stop"
+    return unit.kind == "word" and unit.text in BEFORE and not joined
 
 
 def _ends_sentence(unit: Unit) -> bool:

@@ -55,6 +55,30 @@ LATER = re.compile(
 )
 """These put off also beside a plain yes."""
 
+# "Sì, va bene?" asks nothing but whether it was heard.
+ONLY_AGREES = word_set(
+    "si ok okay va vanno bene benissimo perfetto giusto esatto corretto vero confermo confermato",
+    "confermata d'accordo certo e allora cosi",
+)
+# Another one than the one restated, or both, without saying which: "sì, l'altro", "sì, più tardi".
+POINTS_AWAY = re.compile(
+    r"\bentramb[ie]\b|\btutt[ie] e (?:due|tre)\b"
+    r"|\b(?:l'|quell'|un |un')altr[oa]\b(?! (?:cosa|domanda|giorno|ieri|volta)\b)"
+    r"|\bquell[oa] (?:dopo|prima|successiv[oa]|seguente|precedente|d(?:i|el|ella) (?:mi|nostr|su)[oa]\b)"
+    r"|\b(?:il|la) (?:prossim[oa]|successiv[oa]|seguente)\W*$"
+    r"|\b(?:la|il) (?:mattin[ao]|pomeriggio|sera|giorno|settimana|mese) (?:dopo|prima|seguente|successiv[oa])\b"
+    r"|(?:^|[,.;:!?]|\bsi\b)\s*(?:(?:un po'|molto|subito|anche|ancora) )?"
+    r"(?:dopo|prima|piu (?:tardi|presto|avanti|in la))\W*(?:$|[,.;:!?])"
+)
+# Broken off before the word that counts: "sì, alle …".
+UNFINISHED = re.compile(
+    r"\b(?:alle|all|dalle|delle|verso|le|il|lo|per|di|del|dell|della|dal|con|perche|al|non|se|o|oppure|e|anche)\W*$"
+)
+# Of an appointment that was to be moved or cancelled: it stays.
+KEEPS = re.compile(r"\b(?:lo|la|li) (?:ten(?:g|ete)|tien|mant|lasc)\w*")
+# What a bare number may follow: "sì, il dodici".
+BEFORE_NUMBER = ONLY_AGREES | word_set("il le l alle all per no")
+
 QUESTION = re.compile(r"[^.!?;…]*\?")
 # Asked beside a yes, what the yes may hang on: the price, how long it takes, with whom, the day and time themselves.
 HANGS_ON = re.compile(
@@ -69,10 +93,11 @@ HARMLESS = re.compile(
     r"|(?:e|siamo|tutto) a posto|basta cosi|abbiamo finito)\b"
 )
 TAG = re.compile(r",\s*(?:giusto|vero|ok|okay|va bene|eh|esatto|corretto|no|d'accordo|dico bene)\s*\?$")
-# "Sì, va bene?" asks nothing but whether it was heard.
-ONLY_AGREES = word_set(
-    "si ok okay va vanno bene benissimo perfetto giusto esatto corretto vero confermo confermato",
-    "confermata d'accordo certo e allora cosi",
+# Said of how an address is written, not of the one that was restated.
+SPELLS_ANEW = re.compile(
+    r"\bsenza (?:(?:il|lo|la|l'|nessun) ?)?(?:punt|trattin|spazi|acc)\w*|\btutt[oa] (?:attaccat|unit)[oa]\b"
+    r"|\bco[nl] (?:(?:il|la|lo|una|un|l'|due|doppi[ao]) ?)*(?:punto|trattino|underscore"
+    r"|\w{1,2} (?:lung|finale|doppi)\w*)\b"
 )
 # Said after a yes, once the assistant has begun to answer, these leave it as it is.
 CLOSES = word_set(

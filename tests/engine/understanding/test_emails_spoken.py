@@ -32,6 +32,7 @@ SPOKEN: list[tuple[str, list[str | None]]] = [
     ("scriva pure a mario punto rossi chiocciola gmail punto com", [M]),
     ("allora, mario punto rossi, chiocciola, gmail punto com", [M]),
     ("sì, è mario punto rossi chiocciola gmail punto com, grazie", [M]),
+    ("sì, chiocciola gmail punto com", [None]),
     ("la mail sarebbe mario rossi tutto attaccato chiocciola gmail punto com", ["mariorossi@gmail.com"]),
     ("mariorossi tutto attaccato chiocciola gmail punto com", ["mariorossi@gmail.com"]),
     ("mario rossi, tutto attaccato, chiocciola libero punto it", ["mariorossi@libero.it"]),
