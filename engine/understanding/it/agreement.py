@@ -62,7 +62,7 @@ ONLY_AGREES = word_set(
 )
 # Another one than the one restated, or both, without saying which: "sì, l'altro", "sì, più tardi".
 POINTS_AWAY = re.compile(
-    r"\bentramb[ie]\b|\btutt[ie] e (?:due|tre)\b"
+    r"\bentramb[ie]\b|(?<!per )(?<!\ba )\btutt[ie] e (?:due|tre)\b"
     r"|\b(?:l'|quell'|un |un')altr[oa]\b(?! (?:cosa|domanda|giorno|ieri|volta)\b)"
     r"|\bquell[oa] (?:dopo|prima|successiv[oa]|seguente|precedente|d(?:i|el|ella) (?:mi|nostr|su)[oa]\b)"
     r"|\b(?:il|la) (?:prossim[oa]|successiv[oa]|seguente)\W*$"
