@@ -306,11 +306,10 @@ def find_bookings(*, client_id: int | None = None, phone: str | None = None, now
     (E.164)."""
     found: dict[str, Booking] = {}
     if client_id is not None:
-        _collect(found, BookingKind.CONSULTATION, Consultation.client == client_id, now)
+        _collect(found, BookingKind.CONSULTATION, _OF_CLIENT.all(client=client_id, now=now))
     if phone is not None:
-        registered = Client.select(Client.id).where(Client.phone == phone)
-        _collect(found, BookingKind.CONSULTATION, Consultation.client.in_(registered), now)
-        _collect(found, BookingKind.APPOINTMENT, AppointmentBooking.phone == phone, now)
+        _collect(found, BookingKind.CONSULTATION, _REGISTERED.all(phone=phone, now=now))
+        _collect(found, BookingKind.APPOINTMENT, _OF_LEAD.all(phone=phone, now=now))
     return sorted(found.values(), key=lambda each: each.start)
 
 
@@ -528,7 +527,7 @@ def _inserting(table: Any, *names: str) -> Statement:
     return Statement(lambda: table.insert({name: Given(name) for name in names}))
 
 
-def _booking_of(kind: BookingKind) -> Statement:
+def _booking_where(kind: BookingKind, *which: Any) -> Statement:
     def query() -> Any:
         found: Any
         if kind is BookingKind.APPOINTMENT:
@@ -536,9 +535,14 @@ def _booking_of(kind: BookingKind) -> Statement:
         else:
             person = (Client.name, Client.phone, Client.email)
             found = Consultation.select(*Consultation._meta.sorted_fields, *person).join(Client)
-        return found.where(BOOKING_TABLES[kind].id == Given("booking"))
+        return found.where(*which)
 
     return Statement(query)
+
+
+def _to_come(kind: BookingKind, which: Any) -> Statement:
+    table = BOOKING_TABLES[kind]
+    return _booking_where(kind, which, table.status == BookingStatus.CONFIRMED, table.start_at > Given("now"))
 
 
 def _moving(table: Any) -> Statement:
@@ -609,7 +613,12 @@ _CAME_OF = Statement(
         VoiceCall.id == Given("call")
     )
 )
-_BOOKING = {kind: _booking_of(kind) for kind in BOOKING_TABLES}
+_BOOKING = {
+    kind: _booking_where(kind, table.id == Given("booking")) for kind, table in BOOKING_TABLES.items()
+}
+_OF_CLIENT = _to_come(BookingKind.CONSULTATION, Consultation.client == Given("client"))
+_REGISTERED = _to_come(BookingKind.CONSULTATION, Client.phone == Given("phone"))
+_OF_LEAD = _to_come(BookingKind.APPOINTMENT, AppointmentBooking.phone == Given("phone"))
 _MOVED = {kind: _moving(table) for kind, table in BOOKING_TABLES.items()}
 _NEW = ("id", "consultant", "start_at", "minutes", "status", "source", "voice_call", "notes", "created_at")
 _NEW_CONSULTATION = _inserting(Consultation, "client", *_NEW)
@@ -656,10 +665,8 @@ def _end(token: str, status: str) -> None:
     _ENDED.run(status=status, token=token)
 
 
-def _collect(found: dict[str, Booking], kind: BookingKind, which: Any, now: datetime) -> None:
-    table = BOOKING_TABLES[kind]
-    rows = table.select().where(which, table.status == BookingStatus.CONFIRMED, table.start_at > now)
-    found.update((row.id, as_booking(kind, row)) for row in rows)
+def _collect(found: dict[str, Booking], kind: BookingKind, rows: Iterable[Any]) -> None:
+    found.update((row.id, _read(kind, row, row)) for row in rows)
 
 
 def _known(kind: BookingKind, booking_id: str) -> Booking:

@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from storage.models import ProposedSlot
+from storage.statements import Given, Statement
+
+_OFFERED = Statement(
+    lambda: (
+        ProposedSlot.select()
+        .where(ProposedSlot.conversation == Given("conversation"))
+        .order_by(ProposedSlot.position)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,5 @@ def remember_offers(
 
 def offers_of(conversation: str) -> list[Offer]:
     """What the conversation was last offered, in order; empty when it was offered nothing."""
-    rows: Any = ProposedSlot.select().where(ProposedSlot.conversation == conversation)
-    return [
-        Offer(row.start_at, row.minutes, row.offered_at, row.turn)
-        for row in rows.order_by(ProposedSlot.position)
-    ]
+    rows = _OFFERED.all(conversation=conversation)
+    return [Offer(row.start_at, row.minutes, row.offered_at, row.turn) for row in rows]
