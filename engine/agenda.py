@@ -10,26 +10,35 @@ from engine.conversation import Conversation
 from engine.details import Accumulator, Slot
 from engine.understanding.context import Agenda, Offer, OwnBooking
 from storage import availability, bookings, offers
+from storage.agenda import WEEKDAYS
 from storage.results import Booking, BookingKind
 
 _HORIZON = timedelta(days=90)
 
 
 def see(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
-    """The agenda as it is at `now`, for a booking as long as the one wanted; inside a store transaction."""
-    consultant = conversation.consultant_id
-    settings = availability.settings_of(consultant)
-    own = _own_bookings(conversation, held, now)
+    """The agenda as it is at `now`, for a booking as long as the one wanted, or as the one
+    to be moved; inside a store transaction."""
+    consultant, zone = conversation.consultant_id, conversation.zone
+    known = availability.agenda_of(consultant)
+    settings = known.settings
+    own = own_bookings(conversation, held, now)
     moving = next((b for b in own if key_of(b) == held.target), None)
-    minutes = held.details.minutes or settings.default_minutes
+    usual = settings.default_minutes if moving is None else moving.minutes
     starts = availability.available_starts(
-        consultant, now, now + _HORIZON, minutes, now=now, conversation=conversation.id, moving=moving
+        consultant,
+        now,
+        now + _HORIZON,
+        held.details.minutes or usual,
+        now=now,
+        conversation=conversation.id,
+        moving=moving,
+        agenda=known,
     )
-    zone = conversation.zone
     return Agenda(
         zone=zone,
         free=frozenset(slot_of(start, zone) for start in starts),
-        hours={index: tuple(hours) for index, hours in enumerate(settings.weekly_hours.values())},
+        hours={number: tuple(settings.weekly_hours.get(day, ())) for number, day in enumerate(WEEKDAYS)},
         own=tuple(OwnBooking(key_of(b), slot_of(b.start, zone), b.minutes) for b in own),
         minutes=settings.default_minutes,
         allowed_minutes=tuple(settings.allowed_minutes),
@@ -57,7 +66,7 @@ def instants_of(offer: Offer, zone: ZoneInfo) -> list[datetime]:
     return starts if tuple(slot_of(start, zone) for start in starts) == offer.slots else []
 
 
-def _own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
+def own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
     """Bookings this caller may change: found by who they are or by the line, never by a dictated number."""
     found: list[Booking] = []
     if conversation.client_id is not None:

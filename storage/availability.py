@@ -52,13 +52,15 @@ def available_starts(
     conversation: str | None = None,
     moving: Booking | None = None,
     limit: int | None = None,
+    agenda: Agenda | None = None,
 ) -> list[datetime]:
     """Free starts in [frm, to), ascending, aware UTC, at most `limit`.
 
     The own hold of `conversation` and the cells of the booking being moved do not block. Empty for a
-    duration that the consultant does not allow. Raises StorageError when there is no such consultant.
+    duration that the consultant does not allow. `agenda` is the consultant's, for one who has just read it.
+    Raises StorageError when there is no such consultant.
     """
-    agenda = agenda_of(consultant_id)
+    agenda = agenda or agenda_of(consultant_id)
     frm = max(frm, now).astimezone(UTC)
     to = min(to, now + timedelta(days=agenda.settings.horizon_days)).astimezone(UTC)
     if frm >= to:
