@@ -111,17 +111,10 @@ class Supervisor:
         """
         async with self._lock:
             transcript = Transcript(list(turns))
-            shown, asked = self._to_read(transcript, new, now)
-            found = await self._ahead.found(shown, asked)
-            if (
-                asked and self._elsewhere is not None
-            ):  # before the transaction: there the copy alone is looked at
-                await self._elsewhere.fresh(self._conversation.consultant_id)
             last = max(new, default=0)
-
             attempts: list[Analysis] = []
 
-            def work() -> Analysis:
+            def work(found: tuple[Mention, ...]) -> Analysis:
                 if self._beside is not None:
                     self._beside.begin()
                 desk = StoreDesk(self._conversation)
@@ -162,7 +155,8 @@ class Supervisor:
                 return analysis
 
             try:
-                analysis = await self._store.run(work, still_valid=still_valid)
+                found = await self._read(transcript, new, now)
+                analysis = await self._store.run(lambda: work(found), still_valid=still_valid)
             except Overtaken:
                 return AnalysisResult(notices=(), again=True)
             except CallTaken:
@@ -213,6 +207,15 @@ class Supervisor:
 
         await self._ahead.close()
         await self._store.run(work)
+
+    async def _read(self, transcript: Transcript, new: Sequence[int], now: datetime) -> tuple[Mention, ...]:
+        """What the extractor points at. Whatever must be waited for is waited for here, before the transaction: in it
+        the copy of the consultant's calendar alone is looked at."""
+        shown, asked = self._to_read(transcript, new, now)
+        found = await self._ahead.found(shown, asked)
+        if asked and self._elsewhere is not None:
+            await self._elsewhere.fresh(self._conversation.consultant_id)
+        return found
 
     def _to_read(
         self, transcript: Transcript, new: Sequence[int], now: datetime

@@ -21,17 +21,13 @@ _Words = tuple[tuple[int, str], ...]
 
 
 class ReadingAhead:
-    """The extractor of one call. At most one request is under way; its answer counts only for the words it read.
-
-    `dropped` counts the mentions whose words nobody had said.
-    """
+    """The extractor of one call. At most one request is under way; its answer counts only for the words it read."""
 
     def __init__(self, extractor: Extractor, call: str) -> None:
         self._extractor, self._call = extractor, call
         self._request: asyncio.Task[tuple[Mention, ...]] | None = None
         self._reads: _Words = ()  # what the request under way, or the last one, is about
         self._later: tuple[tuple[Turn, ...], tuple[Turn, ...]] | None = None  # to be read after it
-        self.dropped = 0
 
     def begin(self, shown: Sequence[Turn], asked: Sequence[Turn]) -> None:
         """Start reading `asked` (turns of the caller) among the turns `shown`, or once the request under way is done.
@@ -81,8 +77,10 @@ class ReadingAhead:
             await asyncio.gather(request, return_exceptions=True)
 
     async def _ask(self, shown: tuple[Turn, ...], asked: tuple[Turn, ...]) -> tuple[Mention, ...]:
+        of_others = {turn.number for turn in shown} - {turn.number for turn in asked}
         try:
             answer = await self._extractor.extract(shown)
+            grounded = ground([mention for mention in answer if mention.turn not in of_others], asked)
         except RestingError:
             return ()
         except ExtractorError as error:
@@ -91,10 +89,7 @@ class ReadingAhead:
         except Exception as error:
             _log.error("call %s: the extractor failed, we read alone: %s", self._call, where(error))
             return ()
-        of_others = {turn.number for turn in shown} - {turn.number for turn in asked}
-        grounded = ground([mention for mention in answer if mention.turn not in of_others], asked)
         if grounded.dropped:
-            self.dropped += grounded.dropped
             _log.info("call %s: dropped %d mentions whose words were not said", self._call, grounded.dropped)
         return grounded.mentions
 

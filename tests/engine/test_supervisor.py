@@ -13,7 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 import engine.analysis
+import engine.supervisor
 from engine.conversation import Conversation
+from engine.extraction.ahead import ReadingAhead
 from engine.ports import AnalysisResult, Command, ExtractorError, Mention, MentionKind
 from engine.rulebook import Rulebook
 from engine.supervisor import Supervisor, Told, metadata_of, opening_state, restored_state
@@ -253,6 +255,8 @@ def broken(*_: Any, **__: Any) -> Any:
 
 
 PARTS: dict[str, tuple[Any, str]] = {
+    "what decides whether to read ahead": (engine.supervisor, "to_read"),
+    "reading ahead": (ReadingAhead, "found"),
     "understanding": (engine.analysis, "read"),
     "the machine": (BookingMachine, "fire"),
     "the store's agenda": (availability, "available_starts"),
@@ -293,6 +297,26 @@ async def test_after_a_failure_the_call_goes_on_and_can_still_book(
         await desk.say(YES, WAIT)
     await desk.say("A: Mercoledì 11 febbraio alle 15, conferma?", YES, WAIT)
     assert desk.call.bookings() == BOOKED
+
+
+async def test_a_calendar_that_cannot_be_looked_after_books_nothing(desk: Desk) -> None:
+    await desk.complete()
+
+    class Broken:
+        begin = staticmethod(lambda _: None)
+        fresh = staticmethod(broken)
+
+    supervisor = Supervisor(
+        desk.call.conversation,
+        desk.call.database,
+        desk.call.rulebook,
+        desk.extractor,
+        state=desk.supervisor.state,
+        elsewhere=Broken(),
+    )
+    result = await replace(desk, supervisor=supervisor).say(YES, WAIT)
+    assert (result, desk.call.bookings()) == (AnalysisResult(), [])
+    assert desk.journal()[-1]["outcome"] == "errore_interno"
 
 
 async def test_rules_that_break_book_nothing(desk: Desk) -> None:

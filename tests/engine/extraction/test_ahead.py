@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -129,8 +130,21 @@ async def test_when_it_fails_nothing_is_found_and_it_is_not_asked_again(
     assert "333" not in caplog.text
 
 
-async def test_only_what_was_said_in_the_turns_asked_about_counts(ahead: ReadingAhead, model: Model) -> None:
+async def test_an_answer_that_cannot_be_checked_is_none(
+    model: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(Model):
+        async def extract(self, turns: Sequence[Turn]) -> tuple[Mention, ...]:
+            return (Mention(MentionKind.TIME, 1, None),)  # type: ignore[arg-type]  # what a model might bring about
+
+    said = [caller(1, "direi quindici")]
+    assert await ReadingAhead(Odd(), "call-1").found(said, said) == ()
+    assert "the extractor failed, we read alone" in caplog.text
+
+
+async def test_only_what_was_said_in_the_turns_asked_about_counts(caplog: pytest.LogCaptureFixture) -> None:
     """Of turns that are only shown nothing is taken; words nobody said are dropped and counted."""
+    caplog.set_level(logging.INFO)
     said = [caller(1, "direi quindici"), assistant(2, "Alle quindici?")]
 
     class Odd(Model):
@@ -139,7 +153,7 @@ async def test_only_what_was_said_in_the_turns_asked_about_counts(ahead: Reading
 
     odd = ReadingAhead(Odd(), "call-1")
     assert await odd.found(said, said[:1]) == (time(1, "quindici"),)
-    assert odd.dropped == 2
+    assert "dropped 2 mentions" in caplog.text
 
 
 def test_only_the_latest_turns_are_read() -> None:
