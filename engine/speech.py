@@ -85,11 +85,9 @@ class CallerSpeech:
         if segment is None or stretch is None or segment.ended is not None:
             return False
         segment.ended = max(at, segment.began)
-        segment.given_up = tones = self._is_of_keys(segment.began, segment.ended)
+        tones = self._is_of_keys(segment.began, segment.ended)
         if tones:
-            began = min(self._lost.began, segment.began) if self._lost else segment.began
-            until = segment.ended + self._wait
-            self._lost = _Lost(began, max(self._lost.until, until) if self._lost else until)
+            self._give_up(segment, segment.ended + self._wait)
         if stretch.closing is not None and segment.ended <= stretch.closing:
             self._close(stretch)
         stretch.closing = None
@@ -158,10 +156,8 @@ class CallerSpeech:
                 if (begun_by is None or segment.began <= begun_by) and self._waits(stretch, segment, now)
             ]
             for segment in lost:
-                segment.given_up = True
                 self.given_up += 1
-                began = min(self._lost.began, segment.began) if self._lost else segment.began
-                self._lost = _Lost(began, now + self._wait)
+                self._give_up(segment, now + self._wait)
             if not stretch.closed and (lost or (stretch.text and begun_by is None)):
                 self._close(stretch)
         if self._unplaced is not None:
@@ -180,11 +176,8 @@ class CallerSpeech:
                 if segment.ended is None or segment.given_up or stretch.covers(segment):
                     continue
                 if now - segment.ended >= self._wait:
-                    segment.given_up = True
                     self.given_up += 1
-                    earlier = self._lost.began if self._lost else segment.began
-                    began = min(earlier, segment.began)
-                    self._lost = _Lost(began, segment.ended + self._wait + self._late)
+                    self._give_up(segment, segment.ended + self._wait + self._late)
             if not stretch.text and all(segment.given_up for segment in stretch.segments):
                 self._shut(stretch)
         if self._lost is not None and now > self._lost.until:
@@ -199,11 +192,15 @@ class CallerSpeech:
             if begun_by is None or segment.began <= begun_by
         )
 
-    def begun_since(self, instant: datetime) -> bool:
-        """Whether the caller began to speak after `instant`."""
-        return self._latest is not None and self._latest.began > instant
-
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _give_up(self, segment: _Segment, until: datetime) -> None:
+        """Wait no more for words of `segment`; those that come until then, or as long as other lost speech is waited
+        for, may be its own."""
+        began = segment.began
+        if self._lost is not None:
+            began, until = min(began, self._lost.began), max(until, self._lost.until)
+        segment.given_up, self._lost = True, _Lost(began, until)
 
     def _recent(self) -> list[_Stretch]:
         """The stretches that are open, and the last one even if it is closed."""

@@ -213,8 +213,6 @@ def test_untranscribed_by_an_instant() -> None:
     play([(1, "began"), (2, "ended"), (2.5, "finished", "sì"), (5, "began")], speech)
     assert not speech.untranscribed(at(5.5), begun_by=at(4))
     assert speech.untranscribed(at(5.5), begun_by=at(5))
-    assert speech.begun_since(at(4))
-    assert not speech.begun_since(at(5))
 
 
 def test_speech_without_words_is_given_up_and_counted() -> None:
@@ -391,6 +389,26 @@ def test_doubtful_words_are_kept_but_not_placed() -> None:
     assert speech.untranscribed(at(3)), "its own words may still come"
     speech.settle(at(9.5))
     assert (speech.given_up, speech.waiting()) == (1, False)
+
+
+@pytest.mark.parametrize("looked_at", [(), (9.5,), (9.5, 13.0)])
+def test_late_words_of_lost_speech_are_never_the_next_speechs(looked_at: tuple[float, ...]) -> None:
+    """Speech whose words never came is given up while words of what was taken for keys may still come."""
+    speech = CallerSpeech(itertools.count(1))
+    speech.began(at(1))
+    speech.ended(at(2))
+    speech.assistant_played(at(2.5), at(7))
+    speech.keyed(at(7.5))
+    speech.began(at(7.5))
+    assert not speech.ended(at(8))  # words of it may come until 15
+    speech.assistant_played(at(8.5), at(9))
+    speech.began(at(9.1))
+    speech.ended(at(14))
+    for seconds in looked_at:
+        speech.settle(at(seconds))
+    turn = speech.words("sì", at(14.5))
+    assert turn is not None
+    assert (turn.text, turn.began_at) == ("sì", None)
 
 
 def test_speech_of_which_the_beginning_was_dropped_is_lost_but_not_what_came_after() -> None:
