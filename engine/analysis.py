@@ -10,7 +10,7 @@ from engine.changes import changes_between
 from engine.conversation import Conversation
 from engine.desk import Desk
 from engine.details import Accumulator, Slot
-from engine.known import Known
+from engine.known import Known, first_missing
 from engine.notices import Wording
 from engine.ports import Mention
 from engine.rulebook import Rulebook
@@ -64,7 +64,8 @@ class Step:
 class Analysis:
     """What an analysis came to. `wait`: a valid yes, but later speech is not yet understood; nothing was done.
 
-    `command`: what is to be done with the call itself; `stays`: what was to be done with it before is not."""
+    `command`: what is to be done with the call itself; `stays`: what was to be done with it before is not. `booked`:
+    in the end the call has a booking of its own that is in force."""
 
     state: State
     reading: Reading
@@ -76,6 +77,7 @@ class Analysis:
     changes: dict[str, dict[str, str | None]] = field(default_factory=dict)
     command: str | None = None
     stays: bool = False
+    booked: bool = False
     wait: bool = False
 
 
@@ -188,6 +190,7 @@ class _Run:
             changes=changes_between(self.before.held, self.held),
             command=self.command,
             stays=self.reading.stays,
+            booked=bool(facts["booked"]),
         )
 
     def _tell(self, decision: Decision) -> None:
@@ -236,7 +239,7 @@ class _Run:
         """The notices in words, as things stand at the end."""
         if not self.notices:
             return []
-        missing = str(self._facts()["first_missing"])
+        missing = first_missing(self.known.missing(self.model.task))
         wording = Wording(self.held, self.agenda, self.model.task, self.about, missing, self.now)
         return [wording.text(self.rulebook.messages, notice) for notice in self.notices]
 

@@ -77,6 +77,7 @@ class StoreDesk:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._hold: Hold | None = None
+        self._looked_up: dict[str, Booking | None] = {}
         self.found: HeldSlot | None = None  # the hold when the analysis began
         self.answers: list[Answer] = []
         self.link_seen = False  # whether a link was found ready
@@ -91,11 +92,11 @@ class StoreDesk:
         keep_offer(self._conversation, offer, now)
 
     def in_force(self, booking: str) -> bool:
-        found = booking_of(booking)
+        found = self._booking(booking)
         return found is not None and found.in_force
 
     def link_ready(self, booking: str) -> bool:
-        found = booking_of(booking)
+        found = self._booking(booking)
         self.link_seen = found is not None and found.meet_link is not None
         return self.link_seen
 
@@ -147,7 +148,14 @@ class StoreDesk:
             "cancel", None, bookings.cancel(*parts_of(booking), now=now, conversation=self._conversation.id)
         )
 
+    def _booking(self, booking: str) -> Booking | None:
+        """That booking as it is now; looked up once as long as nothing is done."""
+        if booking not in self._looked_up:
+            self._looked_up[booking] = booking_of(booking)
+        return self._looked_up[booking]
+
     def _done(self, asked: str, slot: Slot | None, result: Booking | Refusal) -> str | Refusal:
+        self._looked_up = {}
         if isinstance(result, Refusal):
             self.answers.append(Answer(asked, slot, refusal=result))
             return result

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.agenda import parts_of
 from engine.conversation import Conversation
 from engine.desk import Desk, HeldSlot
+from engine.detail_names import BY_FACT, NAMES
 from engine.details import FLOOR, Accumulator, Heard
-from engine.understanding.context import Agenda, Agreement, OwnBooking, Reading, binding
+from engine.understanding.context import Agenda, Agreement, CallerKnown, OwnBooking, Reading, binding
 from fsm.evidence import Evidence
 from fsm.stages import Stage, Task
 from rules.limits import Limits
 
-_ITALIAN = {
-    "date": "data",
-    "time": "ora",
-    "phone": "telefono",
-    "email": "email",
-    "name": "nome",
-    "target": "appuntamento",
-}
-_ENGLISH = {italian: english for english, italian in _ITALIAN.items()}
+
+def first_missing(missing: Collection[str]) -> str:
+    """The detail of `missing` to ask for first, as the facts call it."""
+    return next((name.fact for detail, name in NAMES.items() if detail in missing), "nessuno")
+
+
+def required(task: Task, caller: CallerKnown, limits: Limits) -> frozenset[str]:
+    """The details that `task` needs a value for, by their English names: the floor, and what rule files add."""
+    if task is Task.DISDICI:
+        return frozenset({"date", "time"})
+    if task is Task.SPOSTA:
+        return FLOOR["client"]
+    extra = limits.extra_details(caller.kind, caller.direction)
+    return FLOOR[caller.kind] | {BY_FACT[name] for name in extra}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Known:
     ) -> dict[str, object]:
         """For the rules (rules/facts.py says what each one means). `outcome`: of the last thing done to the store."""
         reading, held, caller = self.reading, self.held, self.conversation.caller
-        missing = self.missing(task)
+        missing, booked = self.missing(task), self.booked
         return {
             "stage": stage,
             "task": task,
@@ -114,7 +121,7 @@ class Known:
             "human": reading.human,
             "transfer": self.conversation.transfer,
             "missing": len(missing),
-            "first_missing": next((word for name, word in _ITALIAN.items() if name in missing), "nessuno"),
+            "first_missing": first_missing(missing),
             "given": self.given(task),
             "agreement": self._agreement(),
             "outcome": outcome,
@@ -129,27 +136,21 @@ class Known:
             "contact_problem": self._contact_problem(),
             "keyed": self._keyed(),
             "unheard": unheard,
-            "booked": self.booked,
-            "link_ready": self._link_ready(),
+            "booked": booked,
+            "link_ready": booked and self._link_ready(),
             "several_bookings": reading.several_bookings and held.target is None,
             "no_booking_found": reading.no_booking_found and held.target is None,
             "call_over": call_over,
         }
 
     def _link_ready(self) -> bool:
-        """Whether there is a link to the booking of this call that the caller does not know of yet."""
+        """Whether there is a link to the booking of this call, one in force, that the caller does not know of yet."""
         booking, told = self.held.booking, self.held.link_told
-        return booking is not None and not told and self.booked and self.desk.link_ready(booking)
+        return booking is not None and not told and self.desk.link_ready(booking)
 
     def _required(self, task: Task) -> frozenset[str]:
         wanted = task if task is not Task.NESSUNO else self.reading.requested
-        if wanted is Task.DISDICI:
-            return frozenset({"date", "time"})
-        if wanted is Task.SPOSTA:
-            return FLOOR["client"]
-        caller = self.conversation.caller
-        extra = self.limits.extra_details(caller.kind, caller.direction)
-        return FLOOR[caller.kind] | {_ENGLISH[name] for name in extra}
+        return required(wanted, self.conversation.caller, self.limits)
 
     def _fits(self, hold: HeldSlot, task: Task) -> bool:
         """Whether a hold is live and for exactly the values held now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time
 
+from engine.detail_names import BY_FACT, NAMES
 from engine.details import Accumulator, Slot
 from engine.understanding.context import Agenda
 from engine.wording import spoken_day, spoken_list, spoken_phone, spoken_slot
@@ -12,14 +13,6 @@ from fsm.stages import Task
 from rules.messages import Messages
 
 _VERBS = {Task.PRENOTA: "prenoto", Task.SPOSTA: "sposto", Task.DISDICI: "annullo", Task.NESSUNO: "prenoto"}
-_ASKED_AS = {
-    "data": "il giorno",
-    "ora": "l'ora",
-    "telefono": "il telefono",
-    "email": "l'email",
-    "nome": "il nome",
-    "appuntamento": "quale appuntamento",
-}
 _ALTERNATIVES = 3
 _NINE = time(9)
 _NOON = time(12)
@@ -57,7 +50,7 @@ class Wording:
             case "telefono":
                 return spoken_phone(self.held.details.phone) if self.held.details.phone else "dettato"
             case "dato":
-                return _ASKED_AS.get(self.missing, self.missing)
+                return NAMES[BY_FACT[self.missing]].asked if self.missing in BY_FACT else self.missing
             case "verbo":
                 return _VERBS[self.task]
         raise KeyError(placeholder)

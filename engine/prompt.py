@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from engine.detail_names import BY_FACT, NAMES
 from engine.details import FLOOR
 from engine.understanding.context import CallerKnown
 from engine.wording import spoken_day, spoken_list, spoken_slot
 
 MAX_SLOTS = 12
 _LEAST_A_DAY = 3
-_ASKED = {"date": "giorno", "time": "ora", "phone": "telefono", "email": "email", "name": "nome"}
-_ITALIAN = {"telefono": "telefono", "email": "email", "nome": "nome"}
 
 
 def fill_prompt(
@@ -55,10 +54,9 @@ def _caller(caller: CallerKnown, name: str | None, purpose: str | None) -> str:
 
 
 def _required(caller: CallerKnown, extra: frozenset[str]) -> str:
-    names = [word for name, word in _ASKED.items() if name in FLOOR[caller.kind]]
-    if caller.dialled is not None:
-        names.remove("telefono")
-    return ", ".join(dict.fromkeys([*names, *sorted(_ITALIAN[name] for name in extra)]))
+    known = {"phone"} if caller.dialled is not None else set()
+    asked = (FLOOR[caller.kind] - known) | {BY_FACT[name] for name in extra}
+    return ", ".join(name.listed for detail, name in NAMES.items() if detail in asked)
 
 
 def _told(free: Sequence[datetime]) -> list[datetime]:

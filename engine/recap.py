@@ -7,10 +7,12 @@ from datetime import datetime, time
 
 from engine.analysis import State
 from engine.conversation import Conversation
-from engine.details import FLOOR
+from engine.detail_names import NAMES
+from engine.known import required
 from engine.turns import Speaker, Turn
 from engine.wording import spoken_day, spoken_slot
 from fsm.stages import Stage, Task
+from rules.limits import Limits
 
 MOST_TURNS = 16
 """How many turns are told at most, the latest."""
@@ -42,19 +44,21 @@ _DONE = {
     Task.DISDICI: "L'appuntamento è annullato.",
 }
 _VERBS = {Task.SPOSTA: "sposto l'appuntamento a ", Task.DISDICI: "annullo l'appuntamento di "}
-_MISSING = {"date": "giorno", "time": "ora", "phone": "telefono", "email": "email"}
 _LAST_QUESTION = "ripeti per intero la tua ultima domanda."
 _ASK_AGAIN = "ripeti per intero {what} e chiedi conferma. Aspetta il sì."
 _ANYTHING_ELSE = "chiedi se serve altro."
 
 
-def recap(marker: str, conversation: Conversation, state: State, turns: Sequence[Turn]) -> str:
-    """The call so far for a model that knows the prompt alone, and what to do now; `marker` is its first line."""
+def recap(
+    marker: str, limits: Limits, conversation: Conversation, state: State, turns: Sequence[Turn]
+) -> str:
+    """The call so far for a model that knows the prompt alone, and what to do now; `marker` is its first line,
+    `limits` say which details are asked for."""
     said = [turn for turn in turns if turn.heard_text][-MOST_TURNS:]
     lines = [marker, _OPENING]
     if said:
         lines += ["Detto finora:", *(_line(turn) for turn in said), ""]
-    lines += [_standing(conversation, state), _CLOSING.format(resume=_resume(conversation, state))]
+    lines += [_standing(limits, conversation, state), _CLOSING.format(resume=_resume(conversation, state))]
     return "\n".join(lines)
 
 
@@ -69,7 +73,7 @@ def _line(turn: Turn) -> str:
     )
 
 
-def _standing(conversation: Conversation, state: State) -> str:
+def _standing(limits: Limits, conversation: Conversation, state: State) -> str:
     """How far the booking has come."""
     match state.stage:
         case Stage.COMPLETATO:
@@ -81,7 +85,7 @@ def _standing(conversation: Conversation, state: State) -> str:
             told = f"Chi chiama vuole {_WANTED[state.task]}."
             if known := _known(conversation, state):
                 told += f" Dati raccolti: {known}."
-            if missing := _missing(conversation, state):
+            if missing := _missing(limits, conversation, state):
                 told += f" Manca ancora: {missing}."
             return told
     return "Chi chiama non ha ancora chiesto un appuntamento."
@@ -117,6 +121,8 @@ def _known(conversation: Conversation, state: State, *, with_name: bool = True) 
     return ", ".join(told)
 
 
-def _missing(conversation: Conversation, state: State) -> str:
-    missing = state.held.missing(FLOOR[conversation.caller.kind])
-    return ", ".join(word for name, word in _MISSING.items() if name in missing)
+def _missing(limits: Limits, conversation: Conversation, state: State) -> str:
+    missing = set(state.held.missing(required(state.task, conversation.caller, limits)))
+    if state.task in (Task.SPOSTA, Task.DISDICI) and state.held.target is None:
+        missing.add("target")
+    return ", ".join(name.listed for detail, name in NAMES.items() if detail in missing)

@@ -183,7 +183,8 @@ class Supervisor:
 
     def recap(self, turns: Sequence[Turn]) -> str:
         """The call so far, for a model that knows nothing of it (engine.ports.Supervisor)."""
-        return recap(self._rulebook.messages.marker, self._conversation, self._state, turns)
+        rules = self._rulebook
+        return recap(rules.messages.marker, rules.limits, self._conversation, self._state, turns)
 
     def nudge(self) -> str:
         """A reminder for a model that should have spoken (engine.ports.Supervisor)."""
@@ -305,7 +306,7 @@ class Supervisor:
             task=state.task,
             now=now,
         )
-        calls.note_metadata(name, metadata_of(state))
+        calls.note_metadata(name, metadata_of(state, booked=analysis.booked))
 
     def _stale(self) -> dict[str, str]:
         """As of when the consultant's own calendar was known, for the journal; nothing where that was fresh enough."""
@@ -370,11 +371,12 @@ def restored_state(stored: conversations.ConversationState) -> State:
     return State(held, Stage(stored.stage), Task(stored.task or Task.NESSUNO), stored.last_analysis)
 
 
-def metadata_of(state: State) -> dict[str, object]:
-    """What is stored with the call about its booking."""
+def metadata_of(state: State, *, booked: bool) -> dict[str, object]:
+    """What is stored with the call about its booking; `booked`: it is in force. One that was cancelled is still
+    named."""
     kind, _, booking_id = (state.held.booking or "").partition(":")
     return {
-        "bookingCreated": state.held.booking is not None,
+        "bookingCreated": booked,
         "bookingId": booking_id or None,
         "bookingType": kind or None,
         "callbackRequested": state.held.callback_requested,

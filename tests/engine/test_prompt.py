@@ -100,7 +100,7 @@ def test_who_is_on_the_phone(caller: CallerKnown, given: dict[str, Any], expecte
         (LEAD, set(), "giorno, ora, telefono, email"),
         (OUTBOUND, set(), "giorno, ora, email"),  # the phone is the number we dialled
         (CLIENT, {"nome"}, "giorno, ora, nome"),
-        (CLIENT, {"telefono", "email"}, "giorno, ora, email, telefono"),
+        (CLIENT, {"telefono", "email"}, "giorno, ora, telefono, email"),
         (LEAD, {"email", "nome"}, "giorno, ora, telefono, email, nome"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,10 +15,14 @@ from engine.recap import MOST_TURNS, nudge, recap
 from engine.turns import Speaker, Turn
 from engine.understanding.context import CallerKnown
 from fsm.stages import Stage, Task
+from rules.limits import Limits
+from tests.dialogues import shipped_rulebook
 
 MARKER = "[AVVISO DEL SISTEMA]"
 CLIENT = Conversation("c", "c", 1, ZoneInfo("Europe/Rome"), CallerKnown("client", "inbound", None), 1)
 LEAD = Conversation("c", "c", 1, ZoneInfo("Europe/Rome"), CallerKnown("lead", "inbound", None))
+LIMITS = shipped_rulebook().limits
+WITH_NAME = replace(LIMITS, required={**LIMITS.required, ("lead", "inbound"): frozenset({"nome"})})
 WEDNESDAY_15 = Details(date=dt.date(2026, 2, 11), time=dt.time(15))
 CONTACT = Details(
     date=dt.date(2026, 2, 11), time=dt.time(15), phone="+393331234567", email="ada@example.com", name="Ada"
@@ -71,21 +76,39 @@ def state(stage: Stage, task: Task = Task.PRENOTA, details: Details | None = Non
     ],
 )
 def test_how_far_the_booking_has_come(who: Conversation, standing: State, told: list[str]) -> None:
-    text = recap(MARKER, who, standing, [])
+    text = recap(MARKER, LIMITS, who, standing, [])
     for words in told:
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("limits", "task", "target", "missing"),
+    [
+        (LIMITS, Task.PRENOTA, None, "giorno, ora, telefono, email"),
+        (WITH_NAME, Task.PRENOTA, None, "giorno, ora, telefono, email, nome"),
+        (WITH_NAME, Task.SPOSTA, "appointment:1", "giorno, ora"),
+        (LIMITS, Task.SPOSTA, None, "giorno, ora, quale appuntamento"),
+        (LIMITS, Task.DISDICI, "appointment:1", "giorno, ora"),
+        (LIMITS, Task.DISDICI, None, "giorno, ora, quale appuntamento"),
+    ],
+)
+def test_what_is_missing_is_what_the_task_needs(
+    limits: Limits, task: Task, target: str | None, missing: str
+) -> None:
+    standing = State(Accumulator(target=target), Stage.RACCOLTA_DATI, task)
+    assert f"Manca ancora: {missing}." in recap(MARKER, limits, LEAD, standing, [])
+
+
 @pytest.mark.parametrize("stage", [each for each in Stage if each is not Stage.COMPLETATO])
 def test_nothing_is_called_booked_that_is_not(stage: Stage) -> None:
-    text = recap(MARKER, CLIENT, state(stage, details=WEDNESDAY_15), [])
+    text = recap(MARKER, LIMITS, CLIENT, state(stage, details=WEDNESDAY_15), [])
     assert "è prenotato" not in text
     assert "Nulla è registrato oltre a quanto scritto qui" in text
 
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_it_never_greets_again_and_takes_nothing_unheard_for_a_yes(stage: Stage) -> None:
-    text = recap(MARKER, CLIENT, state(stage), [])
+    text = recap(MARKER, LIMITS, CLIENT, state(stage), [])
     assert text.startswith(MARKER)
     assert "Non salutare di nuovo" in text
     assert "non darle per un sì" in text
@@ -103,7 +126,7 @@ def test_it_tells_what_was_heard_and_no_more() -> None:
         turn(3, Speaker.ASSISTANT, "Mercoledì 11 alle 15. Confermi?", heard="Mercoledì 11"),
         turn(4, Speaker.ASSISTANT, "Ecco", heard=""),
     ]
-    told = recap(MARKER, CLIENT, state(Stage.RACCOLTA_DATI), turns).splitlines()
+    told = recap(MARKER, LIMITS, CLIENT, state(Stage.RACCOLTA_DATI), turns).splitlines()
     at = told.index("Detto finora:")
     assert told[at + 1 : at + 5] == [
         "Tu: Buongiorno. Come posso aiutarti?",
@@ -115,7 +138,7 @@ def test_it_tells_what_was_heard_and_no_more() -> None:
 
 def test_of_a_long_call_the_end_is_told() -> None:
     turns = [turn(number, Speaker.CALLER, f"parola{number} " * 200) for number in range(1, 40)]
-    text = recap(MARKER, CLIENT, state(Stage.RACCOLTA_DATI), turns)
+    text = recap(MARKER, LIMITS, CLIENT, state(Stage.RACCOLTA_DATI), turns)
     assert "parola39" in text
     assert "parola23" not in text
     assert text.count("Chi chiama: ") == MOST_TURNS

@@ -594,20 +594,47 @@ def test_the_number_we_dialled_is_known_from_the_start() -> None:
 
 def test_what_is_stored_with_the_call_about_its_booking() -> None:
     with scene() as call:
-        assert metadata_of(call.state) == {
+        assert metadata_of(call.state, booked=call.say("C: Buongiorno", "A: Mi dica.").booked) == {
             "bookingCreated": False,
             "bookingId": None,
             "bookingType": None,
             "callbackRequested": False,
         }
-        call.say(ASKS, READBACK, YES, WAIT)
+        told = call.say(ASKS, READBACK, YES, WAIT)
         (made,) = call.do(bookings.all_in_force)
-        assert metadata_of(call.state) == {
+        assert metadata_of(call.state, booked=told.booked) == {
             "bookingCreated": True,
             "bookingId": made.id,
             "bookingType": "consultation",
             "callbackRequested": False,
         }
+
+
+CANCELS = (
+    "C: Vorrei disdire il mio appuntamento",
+    "A: Annullo l'appuntamento di mercoledì 11 febbraio alle 15, confermi?",
+    YES,
+    WAIT,
+)
+
+
+async def test_a_call_that_has_cancelled_has_booked_nothing() -> None:
+    with scene(own=["2026-02-11T15:00"]) as call:
+        supervisor = Supervisor(call.conversation, call.database, call.rulebook, Pointing())
+        desk = Desk(call, supervisor, Pointing(), [])
+        await desk.say(*CANCELS)
+        assert (supervisor.state.stage, supervisor.state.task) == (Stage.COMPLETATO, Task.DISDICI)
+        metadata = call.detail().metadata
+        assert (metadata["bookingCreated"], metadata["bookingType"]) == (False, "consultation")
+        await desk.say("C: E vorrei prenotare giovedì alle 11", "A: Vediamo.")
+        assert call.detail().metadata["bookingCreated"] is False
+
+
+async def test_nor_has_one_that_took_its_own_booking_back(desk: Desk) -> None:
+    await desk.say(ASKS, READBACK, YES, WAIT)
+    assert desk.call.detail().metadata["bookingCreated"] is True
+    await desk.say(*CANCELS)
+    assert (desk.call.bookings(), desk.call.detail().metadata["bookingCreated"]) == ([], False)
 
 
 def chat(desk: Desk) -> Conversation:
