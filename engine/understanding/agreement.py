@@ -57,6 +57,8 @@ def _takes_back(said: CallerReading, task: Task) -> bool:
     # Of a cancellation these are its verb and regret.
     if task is not Task.DISDICI and (it.CALLS_OFF.search(flat) or "purtroppo" in flat.split()):
         return True
+    if task is not Task.SPOSTA and it.PUTS_ELSEWHERE.search(flat):
+        return True
     if it.DOUBT.search(flat) or it.CONDITION.search(flat, after) or it.REFUSES.search(flat, after):
         return True
     if it.LATER.search(flat) or (it.PUTS_OFF.search(flat) and not any(map(_plain, yes))):

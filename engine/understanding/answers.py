@@ -74,7 +74,7 @@ def say_yes(
         _take_over(draft, answer, before, asked, turn)
     one_offer = not _other_offer_before(draft, before)  # against what is held now
     answers = asks_for_yes(asked) or confirms_by_name(said.alone, draft.held.slot())
-    answers = answers and not _wants_other(draft, answer)
+    answers = answers and not _wants_other(draft, answer) and _knew_which(draft, before, asked)
     if answers and heard and one_offer and restates_held(draft, asked) and contact_is_settled(draft):
         out.agreement, out.agreed_to = Agreement.VALID, binding(draft.held)
     elif asked.dates or asked.times:
@@ -99,6 +99,17 @@ def _wants_other(draft: Draft, answer: CallerReading) -> bool:
     if any(each.minutes not in draft.agenda.allowed_minutes for each in said.durations):
         return True  # "sì, due ore" where that cannot be had
     return draft.of_lead and draft.task is Task.PRENOTA and gives_other_contact(draft.held, answer)
+
+
+def _knew_which(draft: Draft, before: Turn, asked: AssistantReading) -> bool:
+    """Whether a readback that names only where a booking goes was spoken when it was known which one."""
+    target = draft.target
+    if draft.task is not Task.SPOSTA or target is None or len(draft.agenda.own) == 1:
+        return True
+    since = [turn.number for turn in draft.turns[draft.turns.index(before) + 1 :]]
+    restated = restated_by(draft, asked)
+    named = target.slot.day in restated.days or target.slot.at in restated.times
+    return named or draft.held.sources.get("target") not in since
 
 
 def restates_held(draft: Draft, asked: AssistantReading) -> bool:

@@ -133,8 +133,9 @@ class Reading:
             self._correct()
 
     def lose_target(self) -> None:
-        """The own booking to be moved is another one than was thought."""
+        """The own booking to be moved or cancelled is another one than was thought."""
         self.held.target = None
+        self.held.sources.pop("target", None)
         self.given.discard("target")
         self._correct()
 

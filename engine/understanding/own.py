@@ -31,10 +31,13 @@ def identify_target(draft: Draft, said: CallerReading, turn: Turn) -> CallerRead
     held = draft.held
     if held.target is not None and draft.target is None:
         held.target = None
-    if held.target is not None and draft.task is Task.DISDICI:
+    if draft.target is not None and draft.task is Task.DISDICI and not _means_another(draft, said):
         return said
-    if draft.target is not None and not _fits(draft.target.slot, _pointed_at(said)):
+    if draft.target is not None and not _fits(draft.target.slot, _pointed_at(draft, said)):
         draft.out.lose_target()  # "sì, quello di venerdì"
+        if draft.task is Task.DISDICI:  # its day and time were the other's
+            draft.out.lose("date", turn.number)
+            draft.out.lose("time", turn.number)
     hints, rest = _split_hints(draft, said)
     picked = _picked(draft, said)
     if hints or picked:
@@ -60,6 +63,7 @@ def _find(draft: Draft, hints: Hints, picked: Slot | None, turn: Turn) -> None:
     out.several_bookings = len(fitting) > 1
     if len(fitting) == 1:
         held.target = fitting[0].id
+        held.sources["target"] = turn.number
         out.given.add("target")
         out.about_booking = True
         if draft.task is Task.DISDICI:
@@ -75,8 +79,20 @@ def _fits(slot: Slot, hints: Hints) -> bool:
     )
 
 
-def _pointed_at(said: CallerReading) -> Hints:
+def _means_another(draft: Draft, said: CallerReading) -> bool:
+    """Whether the day or time named is that of another own booking than the one to be cancelled."""
+    target, hints = draft.target, _split_hints(draft, said)[0]
+    return (
+        target is not None
+        and not _fits(target.slot, hints)
+        and any(_fits(own.slot, hints) for own in draft.agenda.own)
+    )
+
+
+def _pointed_at(draft: Draft, said: CallerReading) -> Hints:
     """The days and times said of an appointment that is named: "quello di venerdì", not "da venerdì"."""
+    if draft.task is Task.DISDICI:
+        return _split_hints(draft, said)[0]
     said_of_own: list[Said[DateMention] | Said[TimeMention]] = [*said.dates, *said.times]
     return [
         s.mention

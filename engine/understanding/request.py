@@ -88,7 +88,9 @@ def _change_of_own(draft: Draft, said: CallerReading, asked: AssistantReading | 
     if verb is Verb.NONE and asked is not None and asked.yes_no and _plain_yes(said):
         moves = asked.verb is Verb.MOVE and draft.task is not Task.DISDICI
         verb = asked.verb if moves or not asked.times else Verb.NONE
-    if verb is Verb.NONE and not said.does(Act.SHOW_INTEREST) and _gives_up_own_day(draft, said.alone):
+    # Of one to be cancelled, "non giovedì, venerdì" says which.
+    may_move = draft.task is not Task.DISDICI and not said.does(Act.SHOW_INTEREST)
+    if verb is Verb.NONE and may_move and _gives_up_own_day(draft, said.alone):
         verb = Verb.MOVE
     return _TASK_OF[verb]
 

@@ -33,7 +33,11 @@ DOUBT = re.compile(
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
 )
 # "Sì, annulliamo", whatever the phrase files say.
-CALLS_OFF = re.compile(r"\b(?:annull|disdi|cancell)\w+")
+CALLS_OFF = re.compile(r"\b(?:annull|disdi|cancell|elimin|tolg|togli)\w*")
+# "Sì, rimandi": of what is to be moved its verb, of anything else another wish.
+PUTS_ELSEWHERE = re.compile(
+    r"\b(?:spost|rimand|rinvi|posticip|anticip)(?:i|a|iamo|ate|are|[ai]l[oa]|arl[oa]|iamol[oa])?\b"
+)
 # A yes on a condition is no yes: "sì, se riesco a liberarmi". Of "a meno che non" a poor line may leave "che non".
 CONDITION = re.compile(
     r"\b(?:se (?!no\b|vuole\b|vuoi\b|possibile\b)|salvo|meno che|a meno d[ei]|che non\b|purche|sempre che|a patto"
