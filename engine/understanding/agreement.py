@@ -19,7 +19,8 @@ from engine.understanding.text import tokens
 from fsm.stages import Task
 
 _CLAUSE_END = re.compile(r"[,.;:!?…]+(?:\s|$)")
-_LAST_OF_MONTH = 31
+_WITHIN_NUMBER = re.compile(r"(?<=\d)[.,:/](?=\d)")
+_MINUTES = 60
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _TAKES_BACK = (Act.DENY, Act.CORRECT, Act.HEDGE, Act.DROP, Act.ASK_REPEAT, Act.ASK_HUMAN)
 # The verb of the task itself agrees ("sì, annulli pure"); the other one contradicts.
@@ -126,16 +127,21 @@ def names_another(
 
 
 def _bare_number(clause: str, held: Sequence[Slot]) -> bool:
-    """Whether a clause is a number alone, beside words of assent, and none of a slot held: "sì, il dodici"."""
-    said = tokens(clause)
-    first = next((n for n, token in enumerate(said) if token.text not in it.BEFORE_NUMBER), len(said))
-    number = number_at(said, first)
-    if number is None or number[1] < len(said) or number[0] > _LAST_OF_MONTH:
-        return False
+    """Whether a clause is numbers alone, beside words of assent, and one is none of a slot held: "sì, il dodici"."""
+    said = tokens(_WITHIN_NUMBER.sub(" ", clause))
+    at = next((n for n, token in enumerate(said) if token.text not in it.BEFORE_NUMBER), len(said))
+    numbers: list[int] = []
+    while (number := number_at(said, at)) is not None:
+        numbers.append(number[0])
+        at = number[1]
+    if at < len(said) or any(number >= _MINUTES for number in numbers):
+        return False  # words besides, or a phone number's digits
     known = {
-        value for each in held for value in (each.day.day, each.at.hour, each.at.hour % 12, each.at.minute)
+        value
+        for each in held
+        for value in (each.day.day, each.day.month, each.at.hour, each.at.hour % 12, each.at.minute)
     }
-    return number[0] not in known
+    return not known.issuperset(numbers)
 
 
 def spoken_after(turn: Turn, before: Turn, chars: int) -> bool:

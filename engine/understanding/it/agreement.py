@@ -19,15 +19,19 @@ DOUBT = re.compile(
     r"(?:guardo|controllo|verifico|chiedo(?! scusa)|provo|sento mi[ao]|mi organizzo)\b"
     r"|\b(?:1|un) (?:attimo|momento|minuto|secondo|att|min|sec)\b|\bpeccato\b|\bnon era per (?:te|lei|voi)\b"
     r"|in sospeso|in forse|\b(?:a|per) confermar\w+|\b(?:la|ti) sento\b|non c'e male|punto interrogativo"
+    r"|\bavevo capito\b|\b(?:credevo|pensavo)\b|\btengo presente\b|\b(?:vedo|insomma)\W*$|\bnon importa\b"
     # Giving up, in whatever list of phrases it stands.
     r"|\brichiam\w+|\bci risent\w+|\blasci\w* (?:perdere|stare)|\brinunci\w*"
     r"|\bun'?altra volta\b|come non detto|\bchiamo (?:piu tardi|dopo|domani)\b|\bfa (?:niente|nulla)\b"
     r"|^\W*(?:niente|nulla)\b(?! (?:da|in contrario|di meglio|problem\w*))|\bfacci\w+ (?:niente|nulla)\b"
     # Not for good.
     r"|\bper (?:ora|adesso|il momento)\b(?! (?:e|va) (?:tutto|bene cosi))|\bintanto\b|\bsi vedra\b|\bcome vuo(?:i|le)\b"
+    # Of another booking, or of somebody else.
+    r"|\bho gia prenotato\b|\bce l'ho gia\b|\bprenoto io\b|\bnon sono io\b"
     # Not meant.
     r"|\bbrav[oaie]\b|\bcontinu(?:a|i|ate) pure\b"
     # To somebody else in the room.
+    r"|\bsono al telefono\b|\bmetti giu\b|\bpassami\b"
     r"|si\W+(?:car[oa]|mamma|papa|amore|tesoro)\b|\barrivo (?:subito|ora|adesso)\b|dicevamo"
     r"|(?:parlavo|stavo parlando) con"
     r"|conferm\w+ (?:\w+ ){0,2}?(?:piu tardi|dopo|poi|in seguito|appena|nei prossimi|la settimana))"
@@ -71,6 +75,7 @@ POINTS_AWAY = re.compile(
     r"|\bquell[oa] (?:dopo|prima|successiv[oa]|seguente|precedente|d(?:i|el|ella) (?:mi|nostr|su)[oa]\b)"
     r"|\b(?:il|la) (?:prossim[oa]|successiv[oa]|seguente)\W*$"
     r"|\b(?:la|il) (?:mattin[ao]|pomeriggio|sera|giorno|settimana|mese) (?:dopo|prima|seguente|successiv[oa])\b"
+    r"|\b(?:minuti|ora|or[ae]tt[ae]|lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica) (?:dopo|prima)\b(?! d)"
     r"|(?:^|[,.;:!?]|\bsi\b)\s*(?:(?:un po'|molto|subito|anche|ancora) )?"
     r"(?:dopo|prima|piu (?:tardi|presto|avanti|in la))\W*(?:$|[,.;:!?])"
 )
