@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from engine.changes import changes_between
 from engine.conversation import Conversation
@@ -17,7 +18,7 @@ from engine.rulebook import Rulebook
 from engine.turns import Speaker, Transcript
 from engine.understanding.context import Agenda, Agreement, Context, Reading
 from engine.understanding.reading import read
-from fsm.booking import BookingMachine, BookingModel, Transition
+from fsm.booking import BookingMachine, BookingModel, Transition, check
 from fsm.journal import Journal, JournalEntry
 from fsm.stages import Event, Stage, Task
 from rules.decider import Decision
@@ -155,7 +156,7 @@ class _Run:
         self.known = Known(conversation, rulebook.limits, reading, agenda, desk, now)
         self.entries: list[JournalEntry] = []
         self.model = BookingModel(conversation.id, state.stage, state.task)
-        self.machine = BookingMachine(self.model, Journal(self.entries.append))
+        check(self.model)  # a damaged state is found also where nothing happens
         self.outcome = "nessuno"
         self.refusal: Refusal | None = None
         self.committed = False
@@ -165,6 +166,11 @@ class _Run:
         self.steps: list[Step] = []
         self.notices: list[str] = []
         self.command: str | None = None
+
+    @cached_property
+    def machine(self) -> BookingMachine:
+        """Made for the first event: most analyses have none, and making it takes longer than firing."""
+        return BookingMachine(self.model, Journal(self.entries.append))
 
     def run(self, *, counts: bool) -> Analysis:
         if counts:

@@ -73,7 +73,7 @@ class BookingMachine(StateMachine):
     modifica = _.COMPLETATO.to(_.RACCOLTA_DATI, cond=["change_requested", "booking_known"], on="open_task")
 
     def __init__(self, model: BookingModel, journal: Journal | None = None) -> None:
-        _check(model)
+        check(model)
         self._journal = journal
         super().__init__(model, state_field="stage", listeners=[journal] if journal else [])
 
@@ -90,7 +90,7 @@ class BookingMachine(StateMachine):
             raise UnknownEventError(
                 f"{event!r} is no event of the machine: use one of {', '.join(Event)}"
             ) from None
-        _check(self.model)
+        check(self.model)
         source = self.model.stage
         guard = self._refusing_guard(event, evidence)
         if guard is None:
@@ -185,7 +185,7 @@ def diagram() -> str:
     return format(BookingMachine, "mermaid")
 
 
-def _check(model: BookingModel) -> None:
+def check(model: BookingModel) -> None:
     """Raise BadStateError unless stage and task are known and agree: no task as long as nothing has begun."""
     try:
         model.stage, model.task = Stage(model.stage), Task(model.task)

@@ -13,17 +13,9 @@ from typing import Any
 import peewee as pw
 
 from storage.availability import available_starts
-from storage.bookings import as_booking
-from storage.models import (
-    AppointmentBooking,
-    BookingStatus,
-    BusyTime,
-    Client,
-    Consultation,
-    HoldStatus,
-    PendingBooking,
-)
-from storage.results import Booking, BookingKind
+from storage.bookings import as_booking, rows_of
+from storage.models import BOOKING_TABLES, BookingStatus, BusyTime, HoldStatus, PendingBooking
+from storage.results import Booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +54,14 @@ def agenda_view(
 def booked_between(consultant_id: int, frm: datetime, to: datetime) -> list[Booking]:
     """The bookings in force that begin in [frm, to), by their start."""
     found: list[Booking] = []
-    for kind, table, rows in (
-        (BookingKind.CONSULTATION, Consultation, Consultation.select(Consultation, Client).join(Client)),
-        (BookingKind.APPOINTMENT, AppointmentBooking, AppointmentBooking.select()),
-    ):
+    for kind, table in BOOKING_TABLES.items():
         which = (
             (table.consultant == consultant_id)
             & (table.status == pw.SQL(f"'{BookingStatus.CONFIRMED}'"))
             & (table.start_at >= frm)
             & (table.start_at < to)
         )
-        found += [as_booking(kind, row) for row in rows.where(which)]
+        found += [as_booking(kind, row) for row in rows_of(kind).where(which)]
     return sorted(found, key=lambda each: each.start)
 
 

@@ -324,7 +324,7 @@ def bookings_of_call(call_id: str) -> list[Booking]:
     return [
         as_booking(kind, row)
         for kind, table in BOOKING_TABLES.items()
-        for row in table.select().where(table.voice_call == call_id).order_by(table.created_at)
+        for row in rows_of(kind).where(table.voice_call == call_id).order_by(table.created_at)
     ]
 
 
@@ -333,8 +333,7 @@ def all_in_force() -> list[Booking]:
     return [
         as_booking(kind, row)
         for kind, table in BOOKING_TABLES.items()
-        for row in table.select().order_by(table.start_at)
-        if (as_booking(kind, row)).in_force
+        for row in rows_of(kind).where(table.status == BookingStatus.CONFIRMED).order_by(table.start_at)
     ]
 
 
@@ -345,9 +344,17 @@ def expire_holds(now: datetime) -> int:
     return _expire(now, PendingBooking.consultant.in_(locks.lock_consultants(_consultants_of(run_out))))
 
 
+def rows_of(kind: BookingKind) -> Any:
+    """All rows of a booking table with whom they are for, as a query to be narrowed; `as_booking` reads them."""
+    if kind is BookingKind.APPOINTMENT:
+        return AppointmentBooking.select()
+    person = (Client.name, Client.phone, Client.email)
+    return Consultation.select(*Consultation._meta.sorted_fields, *person).join(Client, attr="person")
+
+
 def as_booking(kind: BookingKind, row: Any) -> Booking:
-    """A row of either booking table as a Booking; of a client, with the client's name, phone and email."""
-    return _read(kind, row, row.client if kind is BookingKind.CONSULTATION else row)
+    """A row of `rows_of` as a Booking; of a client, with the client's name, phone and email."""
+    return _read(kind, row, row.person if kind is BookingKind.CONSULTATION else row)
 
 
 def _read(kind: BookingKind, row: Any, person: Any) -> Booking:
@@ -528,16 +535,7 @@ def _inserting(table: Any, *names: str) -> Statement:
 
 
 def _booking_where(kind: BookingKind, *which: Any) -> Statement:
-    def query() -> Any:
-        found: Any
-        if kind is BookingKind.APPOINTMENT:
-            found = AppointmentBooking.select()
-        else:
-            person = (Client.name, Client.phone, Client.email)
-            found = Consultation.select(*Consultation._meta.sorted_fields, *person).join(Client)
-        return found.where(*which)
-
-    return Statement(query)
+    return Statement(lambda: rows_of(kind).where(*which))
 
 
 def _to_come(kind: BookingKind, which: Any) -> Statement:
@@ -692,4 +690,5 @@ __all__ = [
     "propose",
     "release",
     "reschedule",
+    "rows_of",
 ]

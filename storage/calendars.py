@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage import busy, locks, outbox, people
-from storage.bookings import as_booking
+from storage.bookings import as_booking, rows_of
 from storage.errors import StorageError
 from storage.models import BOOKING_TABLES, BookingStatus, Consultant
 from storage.outbox import Action
@@ -95,7 +95,7 @@ def _in_force(consultant_id: int, since: datetime) -> list[Booking]:
     found = [
         as_booking(kind, row)
         for kind, table in BOOKING_TABLES.items()
-        for row in table.select().where(
+        for row in rows_of(kind).where(
             table.consultant == consultant_id,
             table.status == BookingStatus.CONFIRMED,
             table.start_at > since,

@@ -30,18 +30,16 @@ from zoneinfo import ZoneInfo
 
 import peewee as pw
 
-from storage.bookings import as_booking
+from storage.bookings import as_booking, rows_of
 from storage.errors import StorageError
 from storage.models import (
     BOOKING_TABLES,
-    AppointmentBooking,
     Client,
     Consultant,
-    Consultation,
     ExtractionState,
     VoiceCall,
 )
-from storage.results import Booking, BookingKind, Outcome
+from storage.results import Booking, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +223,6 @@ def _bookings_of(rows: list[Any]) -> dict[str, Booking]:
     found: dict[str, Booking] = {}
     if wanted:
         for kind, table in BOOKING_TABLES.items():
-            of_kind = _with_person(kind).where(table.id.in_(list(wanted)))
+            of_kind = rows_of(kind).where(table.id.in_(list(wanted)))
             found.update((row.id, as_booking(kind, row)) for row in of_kind)
     return {row.id: found[row.booking_id] for row in rows if row.booking_id in found}
-
-
-def _with_person(kind: BookingKind) -> Any:
-    if kind is BookingKind.CONSULTATION:
-        return Consultation.select(Consultation, Client).join(Client)
-    return AppointmentBooking.select()

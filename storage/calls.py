@@ -31,6 +31,7 @@ from storage.people import (
     find_client,
     scheduled_call,
 )
+from storage.statements import Given, Statement
 
 __all__ = [
     "AnalysisRecord",
@@ -61,6 +62,12 @@ __all__ = [
 ]
 
 INTERRUPTED = "interrotta"
+_AS_JSON = ("facts", "availability", "evidence", "words")
+_ANALYSIS = Statement(
+    lambda: CallAnalysis.insert(
+        {name: Given(name, json=name in _AS_JSON) for name in CallAnalysis._meta.sorted_field_names}
+    )
+)
 _NOTHING_BOOKED = {"bookingCreated": False, "bookingId": None, "bookingType": None, "googleMeetLink": None}
 
 
@@ -263,10 +270,10 @@ def record_analysis(
     conversations.advance(
         call_id, number=number, last_turn=last_turn, state=state, stage=stage, task=task, now=now
     )
-    CallAnalysis.create(
+    _ANALYSIS.run(
         call=call_id,
         number=number,
-        recorded_at=now,
+        recorded_at=CallAnalysis.recorded_at.db_value(now),
         last_turn=last_turn,
         facts=dict(facts),
         availability=availability,
@@ -308,7 +315,8 @@ def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
     new: dict[str, Any] = {"details": {**row.details, **metadata}}
     if metadata.get("callbackRequested") and row.callback_due is None:  # once ticked off it stays so
         new["callback_due"] = True
-    VoiceCall.update(**new).where(VoiceCall.id == call_id).execute()
+    if new != {"details": row.details}:
+        VoiceCall.update(**new).where(VoiceCall.id == call_id).execute()
 
 
 def call_back_done(call_id: str, *, by: str, now: datetime, consultant_id: int | None = None) -> bool:

@@ -12,8 +12,23 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.models import ExtractionState
+from storage.statements import Given, Statement
 
 FIRST_STAGE = "nessun_intento"
+
+_ADVANCED = Statement(
+    lambda: ExtractionState.update(
+        last_analysis=Given("number"),
+        last_turn=Given("last_turn"),
+        state=Given("state", json=True),
+        stage=Given("stage"),
+        task=Given("task"),
+        updated_at=Given("now"),
+    ).where(
+        ExtractionState.conversation == Given("conversation"),
+        ExtractionState.last_analysis == Given("before"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +68,17 @@ def advance(
 
     Analyses are numbered from 1 without gaps; raises StorageError when `number` does not follow the last one.
     """
-    new: dict[str, Any] = {
-        "last_analysis": number,
-        "last_turn": last_turn,
-        "state": dict(state),
-        "stage": stage,
-        "task": task,
-        "updated_at": now,
-    }
-    follows = ExtractionState.update(**new).where(
-        ExtractionState.conversation == conversation, ExtractionState.last_analysis == number - 1
+    written = _ADVANCED.run(
+        conversation=conversation,
+        number=number,
+        before=number - 1,
+        last_turn=last_turn,
+        state=dict(state),
+        stage=stage,
+        task=task,
+        now=now,
     )
-    if follows.execute() != 1:
+    if written != 1:
         raise StorageError(
             f"analysis {number} does not follow the last of conversation {conversation}: read its state again"
         )

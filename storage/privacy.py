@@ -18,7 +18,7 @@ from typing import Any
 import peewee as pw
 
 from storage import bookings, checkpoints, journal, outbox, personal
-from storage.bookings import as_booking
+from storage.bookings import as_booking, rows_of
 from storage.errors import StorageError
 from storage.models import (
     BOOKING_TABLES,
@@ -218,7 +218,9 @@ def _bookings_of(person: Person, calls: Collection[str] = (), chats: Collection[
     made_there = PendingBooking.select(PendingBooking.booking_id).where(
         PendingBooking.conversation.in_(list(chats)), PendingBooking.booking_id.is_null(False)
     )
-    consultations: Any = Consultation.select().where(Consultation.client.in_(list(person.clients)))
+    consultations: Any = rows_of(BookingKind.CONSULTATION).where(
+        Consultation.client.in_(list(person.clients))
+    )
     appointments: Any = AppointmentBooking.select().where(
         AppointmentBooking.phone.in_(list(person.phones))
         | pw.fn.LOWER(AppointmentBooking.email).in_(list(person.emails))

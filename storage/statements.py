@@ -5,6 +5,7 @@ For what an operation asks every time; wording a query takes peewee many times a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from types import SimpleNamespace
@@ -18,17 +19,27 @@ _CONVERTED = (InstantField, pw.JSONField, pw.BooleanField)  # every other column
 
 
 class Given(pw.Node):
-    """The place of a value in a query; an instant is given as an aware datetime."""
+    """The place of a value in a query; an instant is given as an aware datetime, `json` as plain JSON values."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *, json: bool = False) -> None:
+        self.name, self.json = name, json
 
     def __sql__(self, ctx: Any) -> Any:
-        return ctx.value(_Place(self.name), converter=False)
+        if not self.json:
+            return ctx.value(_Place(self.name), converter=False)
+        if not isinstance(proxy.obj, pw.SqliteDatabase):
+            return ctx.value(_JsonPlace(self.name), converter=False)
+        return ctx.literal("json(").value(_JsonPlace(self.name), converter=False).literal(")")
 
 
 class _Place(str):
     """What stands for a value among the parameters of a worded query."""
+
+    __slots__ = ()
+
+
+class _JsonPlace(str):
+    """The same, for a value that is written as JSON text."""
 
     __slots__ = ()
 
@@ -82,7 +93,7 @@ class _Worded:
         ]
 
     def filled(self, values: dict[str, Any]) -> list[Any]:
-        return [_stored(values[each]) if type(each) is _Place else each for each in self._parameters]
+        return [_filled(each, values) for each in self._parameters]
 
     def read(self, row: tuple[Any, ...]) -> SimpleNamespace:
         read = list(row)
@@ -91,5 +102,11 @@ class _Worded:
         return SimpleNamespace(**dict(zip(self._names, read, strict=True)))
 
 
-def _stored(value: Any) -> Any:
-    return epoch_seconds(value) if isinstance(value, datetime) else value
+def _filled(parameter: Any, values: dict[str, Any]) -> Any:
+    if type(parameter) is _Place:
+        value = values[parameter]
+        return epoch_seconds(value) if isinstance(value, datetime) else value
+    if type(parameter) is _JsonPlace:
+        value = values[parameter]
+        return None if value is None else json.dumps(value)
+    return parameter
