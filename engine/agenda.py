@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from engine.conversation import Conversation
 from engine.details import Accumulator, Slot
 from engine.understanding.context import Agenda, Offer, OwnBooking
 from storage import availability, bookings, offers
-from storage.agenda import WEEKDAYS
+from storage.agenda import WEEKDAYS, AgendaSettings
 from storage.results import Booking, BookingKind
 
 _HORIZON = timedelta(days=90)
@@ -19,10 +20,10 @@ _HORIZON = timedelta(days=90)
 def see(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
     """The agenda as it is at `now`, for a booking as long as the one wanted, or as the one
     to be moved; inside a store transaction."""
-    consultant, zone = conversation.consultant_id, conversation.zone
+    consultant = conversation.consultant_id
     known = availability.agenda_of(consultant)
     settings = known.settings
-    own = own_bookings(conversation, held, now)
+    own = _own_bookings(conversation, held, now)
     moving = next((b for b in own if key_of(b) == held.target), None)
     usual = settings.default_minutes if moving is None else moving.minutes
     starts = availability.available_starts(
@@ -35,6 +36,19 @@ def see(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
         moving=moving,
         agenda=known,
     )
+    return _agenda(conversation, settings, own, starts)
+
+
+def see_own(conversation: Conversation, held: Accumulator, now: datetime) -> Agenda:
+    """The same without what is free, which takes most of the work: for what is asked of the own bookings alone."""
+    settings = availability.settings_of(conversation.consultant_id)
+    return _agenda(conversation, settings, _own_bookings(conversation, held, now), ())
+
+
+def _agenda(
+    conversation: Conversation, settings: AgendaSettings, own: Sequence[Booking], starts: Iterable[datetime]
+) -> Agenda:
+    zone = conversation.zone
     return Agenda(
         zone=zone,
         free=frozenset(slot_of(start, zone) for start in starts),
@@ -66,7 +80,7 @@ def instants_of(offer: Offer, zone: ZoneInfo) -> list[datetime]:
     return starts if tuple(slot_of(start, zone) for start in starts) == offer.slots else []
 
 
-def own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
+def _own_bookings(conversation: Conversation, held: Accumulator, now: datetime) -> list[Booking]:
     """Bookings this caller may change: found by who they are or by the line, never by a dictated number."""
     found: list[Booking] = []
     if conversation.client_id is not None:

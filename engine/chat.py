@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from engine.agenda import booking_of, see
+from engine.agenda import booking_of, see_own
 from engine.analysis import Analysis, State
 from engine.conversation import Conversation
 from engine.desk import StoreDesk
@@ -211,7 +211,7 @@ def standing_of(chat: ChatRecord, rules: Rulebook, now: datetime) -> Standing:
         state = _led_by_tools(state, hold, booking)
     missing: Sequence[str] = ()
     if chat.led_by != chats.TOOLS and state.stage in (Stage.RACCOLTA_DATI, Stage.DATI_COMPLETI, Stage.ERRORE):
-        agenda = see(conversation, held, now)
+        agenda = see_own(conversation, held, now)
         known = Known(conversation, rules.limits, Reading(held), agenda, StoreDesk(conversation), now)
         missing = sorted(known.missing(state.task))
     return Standing(

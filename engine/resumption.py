@@ -61,8 +61,6 @@ def resume(
     state = restored_state(stored) if stored and stored.last_analysis else opening_state(conversation)
     turns = tuple(Transcript(in_order(map(turn_of, calls.turns_of(conversation.call_id)))))
     notices = told_of(state)
-    agenda = StoreDesk(conversation).agenda(state.held, now)
-    wording = Wording(state.held, agenda, state.task, None, "", now)
     journal.append(
         {
             "call_id": conversation.call_id,
@@ -79,9 +77,17 @@ def resume(
     return state, Resumption(
         turns=turns,
         new=not_analysed(turns, calls.analyses(conversation.call_id)),
-        notices=tuple(wording.text(rulebook.messages, notice) for notice in notices),
+        notices=_texts(conversation, rulebook, state, notices, now) if notices else (),
         lasted_s=(now - began).total_seconds(),
     )
+
+
+def _texts(
+    conversation: Conversation, rulebook: Rulebook, state: State, notices: Sequence[str], now: datetime
+) -> tuple[str, ...]:
+    agenda = StoreDesk(conversation).agenda(state.held, now)
+    wording = Wording(state.held, agenda, state.task, None, "", now)
+    return tuple(wording.text(rulebook.messages, notice) for notice in notices)
 
 
 def told_of(state: State) -> tuple[str, ...]:

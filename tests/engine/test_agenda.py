@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 from typing import Any
 
 import pytest
 
-from engine.agenda import key_of, see
+from engine.agenda import key_of, see, see_own
 from engine.details import Accumulator, Details
-from storage import bookings, opening, seed
+from storage import availability, bookings, opening, seed
 from storage.agenda import AgendaSettings, read_hours
 from tests.engine.scene import START, Scene, scene, slot
 from tests.storage.playground import rome
@@ -91,3 +92,12 @@ def test_a_longer_booking_is_moved_to_an_alternative_that_has_room() -> None:
         assert call.bookings() == ["2026-02-11T09:00"], moved
         (booked,) = call.do(bookings.all_in_force)
         assert booked.minutes == 90
+
+
+def test_the_own_bookings_are_seen_without_looking_for_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene(own=["2026-02-11T15:00"]) as call:
+        whole = seen(call)
+        assert whole.own and whole.free
+        monkeypatch.delattr(availability, "available_starts")
+        alone = call.do(lambda: see_own(call.conversation, Accumulator(), START))
+        assert alone == replace(whole, free=frozenset())
