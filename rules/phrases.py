@@ -41,7 +41,6 @@ OPPOSITES = frozenset(
 )
 
 _PLACE = re.compile(r"[^()/<>*\[\]{}]+")
-_SPOKEN = re.compile(r"[^\W_]+")
 _GROUP = re.compile(r"<([^<>]*)>")
 
 

@@ -14,6 +14,7 @@ import peewee as pw
 
 from storage import locks, outbox
 from storage.models import BOOKING_TABLES, BusyTime, CalendarView, Consultant, epoch_seconds
+from storage.results import BookingKind
 from storage.statements import Given, Statement
 
 _ROWS_AT_ONCE = 500
@@ -145,12 +146,10 @@ def _note(consultant_id: int, **known: Any) -> None:
 
 def _own(consultant_id: int, event_ids: Iterable[str]) -> set[str]:
     """Those of the events that are of bookings of the consultant, in force or not."""
-    own: set[str] = set()
-    for event in event_ids:
-        kind, booking_id = outbox.booking_of_event(event) or (None, "")
-        if kind is None:
-            continue
-        table = BOOKING_TABLES[kind]
-        if table.select().where(table.id == booking_id, table.consultant == consultant_id).exists():
-            own.add(event)
-    return own
+    named = {event: booking for event in event_ids if (booking := outbox.booking_of_event(event))}
+    own: set[tuple[BookingKind, str]] = set()
+    for kind, table in BOOKING_TABLES.items():
+        if ids := {booking_id for each, booking_id in named.values() if each is kind}:
+            rows = table.select(table.id).where(table.id.in_(ids), table.consultant == consultant_id)
+            own.update((kind, row.id) for row in rows)
+    return {event for event, booking in named.items() if booking in own}

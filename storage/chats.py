@@ -18,7 +18,6 @@ from storage import bookings, conversations
 from storage.errors import StorageError
 from storage.models import Chat, ChatAnalysis, ChatMessage, Consultant, PendingBooking, proxy
 from storage.people import client as client_with
-from storage.people import consultants
 
 PASSED_OVER = 0
 """In place of an analysis: the message came when a booking stood on newer ones, or its analysis failed."""
@@ -272,7 +271,7 @@ def _make(party: Party, now: datetime) -> None:
     consultant = party.consultant_id
     if consultant is None and party.client_id is not None:
         consultant = _client_of(party.client_id, None)
-    known = {each.id for each in consultants()}
+    known = {row.id for row in Consultant.select(Consultant.id)}
     if consultant is None and len(known) == 1:
         consultant = next(iter(known))
     if consultant not in known:
