@@ -117,7 +117,7 @@ class _RuleReader:
             return position
         if type(value) is int and value >= 1:
             return value
-        self.wrong("priority", f"it cannot be {_shown(value)}: it must be a whole number from 1")
+        self.wrong("priority", f"it cannot be {shown(value)}: it must be a whole number from 1")
         return position
 
     def event(self, value: object) -> str | None:
@@ -232,7 +232,7 @@ class _RuleReader:
             if not fact.accepts(value):
                 words = [str(word).lower() for word in fact.values]
                 nearest = closest(value, words) if isinstance(value, str) else None
-                text = f"it cannot be {_shown(value)}: {allowed(fact)}"
+                text = f"it cannot be {shown(value)}: {allowed(fact)}"
                 self.wrong(fact.name, text, nearest, at=at)
         chosen: tuple[Value, ...] = tuple(
             word for word in fact.values if fact.accepts(word) and word in values.values()
@@ -249,11 +249,11 @@ class _RuleReader:
             return None
         if fact.accepts(value):
             return int(value)
-        text = f"it cannot be {_shown(value)}: {allowed(fact)}, or the name of a limit"
+        text = f"it cannot be {shown(value)}: {allowed(fact)}, or the name of a limit"
         self.wrong(fact.name, text, at=at)
         return None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as it stands in the file."""
     return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules.compiler import Rule
+from rules.compiler import Rule, shown
 from rules.conditions import All, Among, Condition
 from rules.facts import ACCEPTED_FROM, FACTS
 from rules.positions import Path
@@ -102,13 +102,13 @@ def _check_values(report: _Report, space: Space, rule: Rule, instead: Sequence[R
         here = Among(part.fact, (value,))
         if space.example([rule.when, here]) is None:
             report.warning(
-                "when", f"{part.fact} = {_shown(value)} plays no part: the rest of the rule excludes it"
+                "when", f"{part.fact} = {shown(value)} plays no part: the rest of the rule excludes it"
             )
         elif space.example([rule.when, here], [other.when for other in instead]) is None:
             hiding = _needed(space, [rule.when, here], instead)
             report.warning(
                 "when",
-                f"{part.fact} = {_shown(value)} plays no part: there rule {_named(hiding)} comes first",
+                f"{part.fact} = {shown(value)} plays no part: there rule {_named(hiding)} comes first",
             )
 
 
@@ -128,7 +128,3 @@ def _named(rules: Sequence[Rule]) -> str:
 
 def _or(words: Sequence[str]) -> str:
     return " or ".join(words)
-
-
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from storage import call_list, conversations, journal, tenure
+from storage import call_list, conversations, journal, locks, tenure
 from storage.call_list import CallSummary, list_calls
-from storage.database import current
 from storage.errors import StorageError
 from storage.models import (
     CallAnalysis,
@@ -309,7 +308,7 @@ def note_metadata(call_id: str, metadata: Mapping[str, Any]) -> None:
     noted = (VoiceCall.id, VoiceCall.details, VoiceCall.callback_due)
     rows: Any = VoiceCall.select(*noted).where(VoiceCall.id == call_id)
     # Calendars and the call itself note things at the same time.
-    row = (rows if current().on_sqlite else rows.for_update("FOR NO KEY UPDATE")).first()
+    row = locks.kept(rows).first()
     if row is None:
         raise StorageError(f"there is no call {call_id}")
     new: dict[str, Any] = {"details": {**row.details, **metadata}}

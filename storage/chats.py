@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 import peewee as pw
 
-from storage import bookings, conversations
+from storage import bookings, conversations, locks
 from storage.errors import StorageError
-from storage.models import Chat, ChatAnalysis, ChatMessage, Consultant, PendingBooking, proxy
+from storage.models import Chat, ChatAnalysis, ChatMessage, Consultant, PendingBooking
 from storage.people import client as client_with
 
 PASSED_OVER = 0
@@ -135,7 +135,7 @@ def find_chat(integration: str, external: str) -> ChatRecord | None:
 
 def lock(chat_id: str) -> int:
     """Let nobody else change the chat until the transaction ends; how many messages have come so far."""
-    _for_update(Chat.select(Chat.id).where(Chat.id == chat_id)).first()
+    locks.kept(Chat.select(Chat.id).where(Chat.id == chat_id)).first()
     return _count(chat_id)
 
 
@@ -310,14 +310,8 @@ def _client_of(client_id: int, consultant_id: int | None) -> int:
 def _locked(party: Party) -> Any:
     """The row of a party's chat, locked."""
     which = (Chat.integration == party.integration) & (Chat.external == party.external)
-    found = _for_update(Chat.select().where(which)).first()
+    found = locks.kept(Chat.select().where(which)).first()
     return found and Chat.select(Chat, Consultant).join(Consultant).where(Chat.id == found.id).get()
-
-
-def _for_update(query: Any) -> Any:
-    """On SQLite the transaction is the lock already."""
-    on_postgres = isinstance(proxy.obj, pw.PostgresqlDatabase)
-    return query.for_update("FOR NO KEY UPDATE") if on_postgres else query
 
 
 def _record(row: Any) -> ChatRecord:

@@ -114,6 +114,15 @@ def _cause(error: pw.IntegrityError) -> Any:
     return error.__cause__ or error.__context__ or getattr(error, "orig", None)
 
 
+def kept(query: Any) -> Any:
+    """`query`, whose rows nobody else changes until the transaction ends; rows that name them may be inserted beside.
+
+    On SQLite the transaction is the lock already.
+    """
+    on_postgres = isinstance(proxy.obj, pw.PostgresqlDatabase)
+    return query.for_update("FOR NO KEY UPDATE") if on_postgres else query
+
+
 # --- Worded once ------------------------------------------------------------------------------------------
 
 
@@ -123,8 +132,7 @@ def _lock(count: int) -> Statement:
         rows: Any = (
             Consultant.select(Consultant.id).where(Consultant.id.in_(_places(count))).order_by(Consultant.id)
         )
-        on_postgres = isinstance(proxy.obj, pw.PostgresqlDatabase)
-        return rows.for_update("FOR NO KEY UPDATE") if on_postgres else rows
+        return kept(rows)
 
     return Statement(query)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from storage import bookings
+from storage import bookings, locks
 from storage.database import current
 from storage.errors import CallTaken, StorageError, TryAgain
 from storage.models import CallAnalysis, VoiceCall, proxy
@@ -131,9 +131,7 @@ def take(call: OpenCall, *, server: str | None, now: datetime) -> Tenure:
 def hold_fast(tenure: Tenure) -> None:
     """Keep the call until the transaction ends. Raises CallTaken when it is somebody else's already."""
     call: Any = VoiceCall.select(VoiceCall.epoch).where(VoiceCall.id == tenure.call_id)
-    if not current().on_sqlite:
-        call = call.for_update("FOR NO KEY UPDATE")  # rows that name the call may be inserted beside it
-    row = call.first()
+    row = locks.kept(call).first()
     if row is None:
         raise StorageError(f"there is no call {tenure.call_id}")
     if row.epoch != tenure.epoch:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import peewee as pw
-
-from storage.models import SignInTries, proxy
+from storage import locks
+from storage.models import SignInTries
 
 _FIRST_WAIT = timedelta(seconds=5)
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -88,7 +87,4 @@ def _locked(subject: Subject, now: datetime) -> Any:
     SignInTries.insert(
         subject=subject.digest, failures=0, last_at=now, not_before=now
     ).on_conflict_ignore().execute()
-    found: Any = SignInTries.select().where(SignInTries.subject == subject.digest)
-    if not isinstance(proxy.obj, pw.SqliteDatabase):
-        found = found.for_update()
-    return found.get()
+    return locks.kept(SignInTries.select().where(SignInTries.subject == subject.digest)).get()
