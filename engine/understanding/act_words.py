@@ -56,6 +56,8 @@ IDIOMS = _phrases(
     "non si preoccupi, non preoccuparti, no si figuri, no figurati, no tranquillo, no tranquilla",
     "non vedo l ora, meglio cosi, tanto meglio, ancora meglio, meno male, il meglio, di meglio",
     "si figuri, si immagini, si accomodi, se si, un si, il si, ci vediamo, vediamoci",
+    "come ha detto lei, come hai detto tu, quello che ha detto lei, non ci sono difficolta",
+    "meglio di cosi",
 )
 
 #: A yes all the same, though it holds a "no"; phrase files could not say so.

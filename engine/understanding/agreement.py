@@ -66,6 +66,8 @@ def _takes_back(said: CallerReading, task: Task) -> bool:
         return True
     if task is not Task.PRENOTA and it.KEEPS.search(flat):
         return True
+    if task is Task.DISDICI and it.STILL_COMES.search(flat):
+        return True
     if it.UNFINISHED.search(flat) or it.HANGS_ON.search(flat) or _asks_more(flat, after):
         return True
     return any(act.act is Act.HOLD_ON and act.start > yes[-1].start for act in said.acts)
@@ -122,6 +124,11 @@ def names_another(
     # "Sì, mercoledì sono dal dentista": of an appointment to be cancelled the reason, unless another one is then.
     others = [each for each in own if each.day != slot.day] if task is Task.DISDICI else [slot]
     if any(s.meant is Meant.ELSEWHERE and means(s.mention, each.day) for s in said.dates for each in others):
+        return True
+    # "Sì, alle 15 ho il treno"
+    if task is not Task.DISDICI and any(
+        s.meant is Meant.ELSEWHERE and slot.at in s.mention.candidates for s in said.times
+    ):
         return True
     return any(not (span.holds_day(slot.day) and span.holds_time(slot.at)) for span in said.ranges)
 

@@ -124,13 +124,16 @@ _ELSEWHERE = re.compile(
     r"|abbiamo avuto|mi hanno (?:dato|fissato|messo)|mi ha (?:dato|fissato|messo)"
     r"|abit(?:o|iamo) al|compi(?:e|o|amo)\b|nat[oa] il|(?:vi )?ho chiamato"
     r"|ho (?:gia )?(?:un|una|l')(?: altro| altra)? ?(?:appuntamento|impegno|visita|esame|cena|lezione"
-    r"|consegna))\b"
+    r"|consegna)|ho (?:il|la|l') ?(?:dentista|medico|veterinario|parrucchiere|commercialista|notaio"
+    r"|fisioterapista"
+    r"|funerale|lezione|palestra|turno))\b"
 )
 _RULED_OUT = re.compile(
     r"\bnon (?:\w+ ){0,2}?(?:posso|riesco|riusciamo|possiamo|va|vado|ci sono|sono|voglio|vorrei|ce la faccio"
     r"|mi e possibile|quel\w*|di|il|la"
     r"|alle|lunedi|martedi|mercoledi|giovedi|venerdi|sabato|domenica)\b"
-    r"|\b(?:tranne|eccetto|impegnat[oa]|occupat[oa]|lavoro|sono (?:via|fuori)|al posto (?:di|del\w*)"
+    r"|\b(?:tranne|eccetto|impegnat[oa]|occupat[oa]|lavoro|sono (?:via|fuori|a scuola|in (?:viaggio"
+    r"|trasferta))|parto|e fest(?:a|ivo)|al posto (?:di|del\w*)"
     r"|invece (?:di|del\w*|che)"
     r"|niente|escluso|esclusi|troppo (?:tardi|presto)|scomod[oa]|impossibile|no)\b"
 )
@@ -148,7 +151,8 @@ _ALOUD = re.compile(
 )
 _AFTERTHOUGHT = re.compile(r"\b(?:e|o|oppure)\b[\s,]*(?:(?:poi|magari|forse|eventualmente) )*anche\b")
 _OLD = re.compile(
-    r"(?:\b(?:quell[oa]|appuntamento|prenotazione|consulenza|incontro)\b[^,;.]{0,20}?\b|^)(?:di|del|dell'|delle"
+    r"(?:\b(?:quell[oa]|appuntamento|prenotazione|consulenza|incontro)\b[^,;.]{0,20}?\b|^)(?:di|del|dell'"
+    r"|delle"
     r"|della|da|dal|dalle|dall')\s*$"
 )
 _REPAIR = re.compile(
@@ -200,7 +204,8 @@ _COME = re.compile(
 )
 # Said of an appointment that was to be moved or cancelled: it stays.
 _KEEPS = re.compile(
-    r"\b(?:lo|la) (?:tengo|teniamo|mantengo|lascio|lasciamo)\b|\blasc(?:i|ia|iamo|iate) (?:stare|perdere|com'e"
+    r"\b(?:lo|la) (?:tengo|teniamo|mantengo|lascio|lasciamo)\b|\blasc(?:i|ia|iamo|iate) (?:stare|perdere"
+    r"|com'e"
     r"|cosi)\b"
     r"|\b(?:resta|rimane|resti|rimanga) (?:com'e|cosi|quello|quella)\b"
 )

@@ -10,7 +10,7 @@ from engine.understanding.context import Agreement, CallerKnown, Reading
 from engine.understanding.digits import find_digit_runs
 from engine.understanding.emails import NOUNS, TLDS, find_email_pieces, join_email_pieces
 from engine.understanding.folding import fold
-from engine.understanding.it.agreement import SPELLS_ANEW
+from engine.understanding.it.agreement import AT_THE_END, OTHER_CONTACT, PROVIDER, SIGNS, SPELLS_ANEW
 from engine.understanding.mentions import Act, EmailMention, PhoneMention, Problem, Words
 from engine.understanding.phone_corrections import corrections, repairs
 from engine.understanding.phones import corrected, phone_from_digits
@@ -34,18 +34,26 @@ def gives_other_contact(held: Accumulator, said: CallerReading) -> bool:
     """Whether the words beside a yes say, or spell, anything of a phone or an email that cannot be of the one held."""
     if _other_phone(held.details.phone, said) or _other_email(held.details.email, said):
         return True
+    flat = fold(said.text)
+    if OTHER_CONTACT.search(flat):
+        return True
     phone, email = held.details.phone, held.details.email
+    at_the_end = AT_THE_END.search(flat) is not None
     apart = [*(s.mention for s in said.dates), *(s.mention for s in said.times), *said.phones, *said.emails]
     for run in find_digit_runs(said.text):
         alone = not any(words.start < run.end and run.start < words.end for words in apart)
         if phone is not None and alone and len(run.digits) >= _FEW_DIGITS and not _is_part(run.digits, phone):
             return True  # "sì, il 335"
+        if phone is not None and alone and at_the_end and not phone.endswith(run.digits):
+            return True  # "sì, 35 finale"
     if email is None or said.emails:
         return False
+    if any(named.group() not in email for named in PROVIDER.finditer(flat)):
+        return True  # "sì, gmail", where it is another's
+    if any(name in flat.split() and sign not in email for name, sign in SIGNS.items()):
+        return True  # "sì, anna trattino verdi"
     pieces = [piece for piece in find_email_pieces(said.text) if _ends_address(piece)]
-    return SPELLS_ANEW.search(fold(said.text)) is not None or not all(
-        _is_part_of_email(p, email) for p in pieces
-    )
+    return SPELLS_ANEW.search(flat) is not None or not all(_is_part_of_email(p, email) for p in pieces)
 
 
 def _ends_address(piece: Words) -> bool:

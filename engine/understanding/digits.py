@@ -57,12 +57,13 @@ UNITS_AFTER = MONTHS.keys() | {
 
 _TOKEN = re.compile(r"[0-9]+|\+|[^\W\d_]+(?:['’`][^\W\d_]+)*")
 _GAP = re.compile(r"[\s\-–—.,/()…?!]*")
-# What is written like a time, a date or a price is not dictated digits.
+# What is written like a time, a date or a price is not dictated digits; nor are thanks.
 _NOT_DIGITS = re.compile(
     r"(?<![\d.\-/])(?:[01]?\d|2[0-4]):[0-5]\d(?!\d)"
     r"|(?<![\d.\-/])(?:0?[1-9]|[12]\d|3[01])([./\-])(?:0?[1-9]|1[0-2])(?:\1(?:\d{4}|\d{2}))(?![\d.\-/]*\d)"
     r"|(?<![\d.\-/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])(?![\d/]*\d)"
     r"|(?<![0-9.,])[0-9][0-9.,]*\s?[€%]|[€$]\s?[0-9][0-9.,]*"
+    r"|(?i:\bgrazie\s+(?:mille|1000)\b|(?:^|[^\w\s]|\bs[iì])\s*\bmille\s+grazie\b)"
 )
 
 
@@ -188,7 +189,7 @@ def _piece(
         if figure is not None and len(figure) == 1:
             return Piece(figure * repeat, token.start, tokens[at + skip].end, at + skip + 1)
     digits = number_words().get(token.text)
-    if digits is None:
+    if digits is None or token.start in masked:
         return None
     following = tokens[at + 1] if at + 1 < len(tokens) else None
     if len(digits) == 3 and digits.endswith("00") and following is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -38,3 +39,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower().replace("`", "'")
     return text.translate(_FOLDED)
+
+
+def blanked(text: str, pattern: re.Pattern[str]) -> str:
+    """`text` with spaces for what `pattern` finds in it, folded; all else stays in its place."""
+    kept = list(text)
+    for found in pattern.finditer(fold(text)):
+        kept[found.start() : found.end()] = " " * (found.end() - found.start())
+    return "".join(kept)

@@ -6,6 +6,7 @@ agenda as it was seen and returns new values and facts. DESIGN §3 is its law.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from engine.understanding.caller import CallerReading, Meant, read_caller
 from engine.understanding.contact import hear_contact, take_contact
 from engine.understanding.context import Agreement, Context, Reading, binding
 from engine.understanding.draft import Draft, last_heard
+from engine.understanding.folding import blanked
+from engine.understanding.it import agreement as it
 from engine.understanding.keys import keyed_beside, take_keys
 from engine.understanding.mentions import Act
 from engine.understanding.offers import remember_offer, stance_of
@@ -97,8 +100,17 @@ def _whole_answer(
 
 
 def _read_caller(draft: Draft, turn: Turn, asked: AssistantReading | None) -> CallerReading:
+    text = turn.text
+    if draft.task is Task.DISDICI:  # "sì, non posso venire" gives the reason, and denies nothing
+        text = blanked(text, it.REASONS)
+    left, day = draft.target, draft.held.details.date
+    if draft.task is Task.SPOSTA and left and day and left.slot.day.weekday() != day.weekday():
+        weekday = it.WEEKDAYS[
+            left.slot.day.weekday()
+        ]  # "sì, giovedì non posso", where it moves to another day
+        text = blanked(text, re.compile(it.LEFT.format(day=weekday)))
     return read_caller(
-        turn.text,
+        text,
         draft.local(turn),
         draft.context.phrases,
         yes_no_pending=bool(asked and asked.yes_no),
