@@ -114,14 +114,19 @@ def starts(dialogue: Dialogue) -> tuple[set[str], set[str]]:
 
 @cache
 def agreed(path: Path) -> frozenset[str]:
-    """Every start that was booked at some time in the example, also one that was moved or given up later on."""
+    """Every start that was booked at some time in the example, also one that was moved or given up later on, or that
+    would be booked by what was said after an earlier booking, had that not been made."""
 
     def played() -> frozenset[str]:
         dialogue, found = example(path), set[str]()
         booked_at = [step["turn"] for step in baseline(path)[0]["transitions"] if step["to"] == "completato"]
         for turn in booked_at:
-            until = dialogue.model_copy(update={"turns": dialogue.turns[:turn]})
-            found |= {booking["start"] for booking in play(until, shipped_rulebook()).bookings}
+            until = {"turns": dialogue.turns[:turn]}
+            # What the extraction model finds is told by numbers of turns, which are others here.
+            after: dict[str, Any] = {"turns": dialogue.turns[turn:], "extractor": None}
+            for part in (until, after) if any(each.caller for each in after["turns"]) else (until,):
+                outcome = play(dialogue.model_copy(update=part), shipped_rulebook())
+                found |= {booking["start"] for booking in outcome.bookings}
         return frozenset(found)
 
     return once(f"agreed in {name_of(path)}", played)

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +183,12 @@ def _names(heard: Dialogue, text: str, start: str) -> tuple[bool, bool]:
     moment, now = datetime.fromisoformat(start), heard.now.astimezone(ZONE)
     day = any(means(mention, moment.date()) for mention in find_dates(text, now))
     at = any(moment.time() in mention.candidates for mention in find_times(text))
-    # "Sposto … dalle 11 alle 15"
-    moved_to = any(span.time_to == moment.time() for span in find_ranges(text, now))
-    return day, at or (moved_to and bool(heard.agenda.existing))
+    spans = find_ranges(text, now)
+    # "Dalle 15 alle 16" of an appointment that lasts an hour; "Sposto … dalle 11 alle 15"
+    ends = (moment + timedelta(minutes=heard.agenda.duration)).time()
+    whole = any((span.time_from, span.time_to) == (moment.time(), ends) for span in spans)
+    moved_to = any(span.time_to == moment.time() for span in spans)
+    return day, at or whole or (moved_to and bool(heard.agenda.existing))
 
 
 def _agreed_to(heard: Dialogue, start: str, *, plainly: bool) -> bool:

@@ -11,7 +11,7 @@ from engine.details import Details
 from engine.recap import nudge, recap
 from engine.turns import Speaker, Turn
 from fsm.stages import Stage, Task
-from tests.engine.test_recap import CLIENT, CONTACT, LEAD, MARKER, WEDNESDAY_15, state, turn
+from tests.engine.test_recap import CLIENT, CONTACT, LEAD, LIMITS, MARKER, WEDNESDAY_15, state, turn
 from tests.transport.gemini.test_live import PROMPT
 from transport.simulation.receptionist import Receptionist
 
@@ -25,7 +25,7 @@ SORRY = "Scusami per l'interruzione. "
 
 
 def newcomer(standing: State, *turns: Turn) -> Receptionist:
-    return Receptionist(f"{PROMPT}\n\n{recap(MARKER, CLIENT, standing, turns)}")
+    return Receptionist(f"{PROMPT}\n\n{recap(MARKER, LIMITS, CLIENT, standing, turns)}")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,9 @@ def test_it_goes_on_from_there() -> None:
 def test_a_lead_is_not_asked_twice_for_what_is_known() -> None:
     needs = PROMPT.replace("Dati da chiedere: giorno e ora", "Dati da chiedere: giorno, ora, telefono, email")
     known = Details(date=dt.date(2026, 2, 11), time=dt.time(15), phone=CONTACT.phone)
-    desk = Receptionist(f"{needs}\n\n{recap(MARKER, LEAD, state(Stage.RACCOLTA_DATI, details=known), [])}")
+    desk = Receptionist(
+        f"{needs}\n\n{recap(MARKER, LIMITS, LEAD, state(Stage.RACCOLTA_DATI, details=known), [])}"
+    )
     assert "email" in desk.go_on()
     assert "telefono 333 1234567, email ada@example.com. Confermi?" in desk.answer("ada@example.com")
 
@@ -77,7 +79,9 @@ def test_a_lead_is_not_asked_twice_for_what_is_known() -> None:
 def test_one_who_remembers_learns_what_it_lacks() -> None:
     desk = Receptionist(PROMPT)
     desk.greet()
-    told = recap(MARKER, CLIENT, state(Stage.DATI_COMPLETI, details=WEDNESDAY_15), [GREETING, READBACK])
+    told = recap(
+        MARKER, LIMITS, CLIENT, state(Stage.DATI_COMPLETI, details=WEDNESDAY_15), [GREETING, READBACK]
+    )
     assert desk.notice(told) == SORRY + "Mercoledì 11 febbraio alle 15. Confermi?"
 
 
