@@ -113,7 +113,7 @@ class Line(Protocol):
         """End the call from our side."""
 
     def leave(self) -> None:
-        """The call goes on over another connection: no more comes from this one, and nobody is hung up on."""
+        """The call goes on over another connection: but for the HungUp no more comes, and nobody is hung up on."""
 
 
 # --- When the caller speaks -------------------------------------------------------------------------------

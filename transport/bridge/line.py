@@ -123,6 +123,8 @@ class BridgeLine:
         """The call is over, or its connection `lost`; only the first reason counts."""
         if not self._over:
             self._over = True
+            if lost:
+                self._gathered.clear()  # told now, it would say that the line was alive until now
             self._pass_on()
             self._put(HungUp(reason, lost))
             self.ended.set()
@@ -204,6 +206,7 @@ class BridgeLine:
 
     def leave(self) -> None:
         """Take nothing more from the bridge; its phone call goes on."""
+        self._gathered.clear()  # as in `over`
         self.over("gone over to another connection")
 
     def _put(self, event: LineEvent) -> None:

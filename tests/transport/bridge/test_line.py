@@ -79,3 +79,27 @@ async def test_a_line_that_was_over_before_anybody_listened_says_so() -> None:
     line.over("connection lost", lost=True)
     line.listen(heard.append)
     assert heard == [HungUp("connection lost", lost=True)]
+
+
+async def test_the_rest_of_a_chunk_comes_with_a_hang_up() -> None:
+    line, heard = a_line(), list[LineEvent]()
+    line.listen(heard.append)
+    line.caller_audio(bytes([1]) * (CHUNK // 2))
+    line.over("hangup")
+    assert heard == [Audio(bytes([1]) * (CHUNK // 2)), HungUp("hangup")]
+
+
+async def test_of_a_line_that_is_dead_nothing_is_heard_when_that_is_noticed() -> None:
+    line, heard = a_line(), list[LineEvent]()
+    line.listen(heard.append)
+    line.caller_audio(bytes([1]) * (CHUNK // 2))
+    line.over("connection lost", lost=True)
+    assert heard == [HungUp("connection lost", lost=True)]
+
+
+async def test_of_a_line_that_is_left_nothing_is_heard_with_that() -> None:
+    line, heard = a_line(), list[LineEvent]()
+    line.listen(heard.append)
+    line.caller_audio(bytes([1]) * (CHUNK // 2))
+    line.leave()
+    assert heard == [HungUp("gone over to another connection")]
