@@ -170,7 +170,6 @@ DETAIL_NOUNS: Mapping[str, str] = {
     **dict.fromkeys(("numero", "telefono", "cellulare", "recapito"), "phone"),
     **dict.fromkeys(("email", "mail", "indirizzo", "posta"), "email"),
 }
-WEEKDAYS = frozenset({"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica"})
 OTHER_BEFORE = word_set(
     "altro altra diverso diversa cambiare cambiamo cambia cambi cambio",
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from engine.understanding import act_words as words
+from engine.understanding.it.calendar import WEEKDAY_NAMES
 from engine.understanding.mentions import Act, ActMention
 from engine.understanding.text import fold, tokens
 from rules.phrases import PhraseList
@@ -113,7 +114,7 @@ def find_acts(text: str, phrases: Phrases, *, yes_no_pending: bool) -> tuple[Act
 
 
 _BEFORE_HOURS = frozenset({"alle", "all"})
-_MAY_BE_TURNED_DOWN = frozenset(words.DETAIL_NOUNS) | frozenset(words.WEEKDAYS) | _BEFORE_HOURS
+_MAY_BE_TURNED_DOWN = frozenset(words.DETAIL_NOUNS) | frozenset(WEEKDAY_NAMES) | _BEFORE_HOURS
 
 
 def rejected_details(text: str) -> frozenset[str]:
@@ -134,7 +135,7 @@ def rejected_details(text: str) -> frozenset[str]:
         if detail and (_other_one(before, after) or _wrong(before, after)):
             details.add(detail)
         refused = before[-1:] == ["non"] or " ".join(before).endswith(words.REFUSALS)
-        if word in words.WEEKDAYS and (refused or _cannot(after)):
+        if word in WEEKDAY_NAMES and (refused or _cannot(after)):
             details.add("date")
         if word in _BEFORE_HOURS and (refused or any(_cannot(after[n:]) for n in (1, 2, 3))):
             details.add("time")

@@ -88,8 +88,10 @@ def _is_part(digits: str, phone: str | None) -> bool:
 
 def _is_part_of_email(words: Words, email: str | None) -> bool:
     """Whether the words spell a part of an address, or seem a slip of it."""
-    if email is None or (isinstance(words, EmailMention) and words.suggestion == email):
-        return email is not None
+    if email is None:
+        return False
+    if isinstance(words, EmailMention) and words.suggestion == email:
+        return True
     spelled = "".join(u.text for u in units(words.text) if u.kind in ("word", "letters", "digits", "sign"))
     return spelled.lower() in email.lower()
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.understanding.folding import fold
-from engine.understanding.it.calendar import MONTHS
+from engine.understanding.it.calendar import MONTHS, WEEKDAY_NAMES
 from engine.understanding.it.numbers import ONE, spelled
 from engine.understanding.mentions import Words
 
@@ -40,9 +40,7 @@ ZEROS = "zeri"
 _MOST_BETWEEN = 4  # words between two pieces of a number
 
 CLOCK_LEADS = frozenset({"alle", "ore", "dalle", "ora", "verso", "le", "delle", "l"})
-DAY_LEADS = frozenset(
-    {"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica", "giorno", "giorni"}
-)
+DAY_LEADS = frozenset({*WEEKDAY_NAMES, "giorno", "giorni"})
 UNITS_AFTER = MONTHS.keys() | {
     "euro",
     "minuti",

@@ -21,6 +21,7 @@ from engine.understanding.context import Agreement, Context, Reading, binding
 from engine.understanding.draft import Draft, last_heard
 from engine.understanding.folding import blanked
 from engine.understanding.it import agreement as it
+from engine.understanding.it.calendar import WEEKDAY_NAMES
 from engine.understanding.keys import keyed_beside, take_keys
 from engine.understanding.mentions import Act
 from engine.understanding.offers import remember_offer, stance_of
@@ -105,9 +106,8 @@ def _read_caller(draft: Draft, turn: Turn, asked: AssistantReading | None) -> Ca
         text = blanked(text, it.REASONS)
     left, day = draft.target, draft.held.details.date
     if draft.task is Task.SPOSTA and left and day and left.slot.day.weekday() != day.weekday():
-        weekday = it.WEEKDAYS[
-            left.slot.day.weekday()
-        ]  # "sì, giovedì non posso", where it moves to another day
+        # "Sì, giovedì non posso", where it moves to another day.
+        weekday = WEEKDAY_NAMES[left.slot.day.weekday()]
         text = blanked(text, re.compile(it.LEFT.format(day=weekday)))
     return read_caller(
         text,

@@ -153,7 +153,6 @@ REASONS = re.compile(
 BEFORE_NUMBER = ONLY_AGREES | word_set("il le l alle all per no")
 
 # Beside a yes to a move, of the day that is left.
-WEEKDAYS = ("lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica")
 LEFT = (
     r"\b(?:invece|al posto) d(?:i|el|ella) (?:quell[oa] d(?:i|el|ella) )?{day}\b"
     r"|\b{day} (?:(?:purtroppo|proprio) )?non (?:posso|riesco|ce la faccio)\b|\b(?:non posso|non riesco) {day}\b"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.understanding.it.patterns import word_set
 
+WEEKDAY_NAMES = ("lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica")
 WEEKDAYS = {
     word: number
     for number, words in enumerate(
@@ -36,7 +37,7 @@ def _slips(name: str) -> set[str]:
 WEEKDAYS |= {
     slip: number
     for name, number in list(WEEKDAYS.items())
-    if name in ("lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica")
+    if name in WEEKDAY_NAMES
     for slip in _slips(name) - WEEKDAYS.keys()
 }
 SPLIT_WEEKDAYS = {"lune": 0, "marte": 1, "mercole": 2, "giove": 3, "vener": 4}  # "giove dì"
